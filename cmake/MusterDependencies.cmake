@@ -1,0 +1,7 @@
+# What the project builds on, found once. Protobuf has no CMake config on Debian, so FindProtobuf comes before gRPC.
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(GTest REQUIRED)
