@@ -1,0 +1,129 @@
+// A shard of the futures: a deterministic state machine that decides everything asyncio promises.
+//
+// It has no threads, no clock, no I/O and no protobuf. Every call names the present time and appends its effects; equal
+// calls give equal effects. A wait costs one counter and one intrusive link a member; a completion costs O(1) for each
+// wait it belongs to, whatever the wait's size.
+//
+// Threading: one thread at a time; the runtime gives each shard to one loop.
+// Lifetime: payloads and outcomes in effects are counted and outlive the shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "service/base/clock.h"
+#include "service/core/command.h"
+#include "service/core/effect.h"
+#include "service/core/id.h"
+
+namespace muster::core {
+
+struct ShardOptions {
+  ShardIndex index = 0;
+  uint32_t incarnation = 1;
+  uint32_t nesting_max = 16;                                      // combinators on combinators
+  base::Duration undelivered_retention = std::chrono::seconds(60);  // a Call whose client left, or with a request id
+  base::Duration request_id_window = std::chrono::minutes(10);    // after the future is gone
+};
+
+// A snapshot of one future for Get and List; `outcome` is null until done.
+struct FutureView {
+  FutureId id;
+  FutureKind kind = FutureKind::kJob;
+  FunctionId function = 0;
+  State state = State::kPending;
+  uint32_t cancelling = 0;
+  uint32_t attempt = 0;
+  std::shared_ptr<const Options> options;  // null: all defaults
+  std::string name;                        // "Task-N" when none was given (semantics 14)
+  double progress_fraction = 0;
+  std::string progress_message;
+  base::Instant progress_time = base::kNever;  // kNever: no progress was reported
+  base::Instant create_time, start_time, end_time, expire_time;  // kNever where it does not apply (yet)
+  OutcomeRef outcome;
+  std::vector<FutureId> members;  // gather: its members; shield, wait_for: the inner
+};
+
+struct ListQuery {
+  NamespaceId ns = 0;
+  uint32_t state_mask = 0;  // bit (1 << State); 0: every state
+  std::optional<FunctionId> function;
+  std::string group;
+  std::map<std::string, std::string> labels;  // all must match
+  uint64_t after_sequence = 0;                // page token: list in creation order after this one
+  size_t max = 100;
+};
+
+struct StreamStatus {
+  uint64_t remaining = 0;  // members not delivered yet
+  bool ended = false;      // nothing more will come: all delivered, or
+  bool timed_out = false;  // the deadline passed (what was done by then has been delivered first, semantics 40)
+};
+
+// Sizes of what is held; all zero when nothing is left behind (semantics 36), which tests check.
+struct ShardStats {
+  uint64_t futures = 0;
+  uint64_t pending = 0;  // not done
+  uint64_t waits = 0, streams = 0, calls = 0;
+  uint64_t links = 0;  // members of open waits, streams, combinators and awaits
+  uint64_t pins = 0;
+  uint64_t request_ids = 0;
+  uint64_t groups = 0;
+  uint64_t timers = 0;
+};
+
+class Shard {
+ public:
+  explicit Shard(ShardOptions options);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Commands. `now` never goes backwards between calls.
+  void Apply(Submit command, base::Instant now, Effects& out);
+  void Apply(SettlePromise command, base::Instant now, Effects& out);
+  void Apply(JobStarted command, base::Instant now, Effects& out);
+  void Apply(JobEnded command, base::Instant now, Effects& out);
+  void Apply(JobProgress command, base::Instant now, Effects& out);
+  void Apply(Cancel command, base::Instant now, Effects& out);
+  void Apply(Uncancel command, base::Instant now, Effects& out);
+  void Apply(Await command, base::Instant now, Effects& out);
+  void Apply(AttachWait command, base::Instant now, Effects& out);
+  void Apply(AttachStream command, base::Instant now, Effects& out);
+  void Apply(Detach command, base::Instant now, Effects& out);
+  void Apply(ShardMessage message, base::Instant now, Effects& out);
+
+  // Fires what is due; with `only_earliest` no more than the timers of the single earliest instant that is due.
+  void Tick(base::Instant now, Effects& out, bool only_earliest = false);
+  // When Tick has something to do next; kNever when nothing is timed.
+  base::Instant NextDeadline() const;
+
+  // Up to `max` completions of a stream, in order of completion. `resumed` state stays with the stream. An unknown token
+  // reports ended.
+  StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
+
+  // Refusals: FUTURE_NOT_FOUND, FUTURE_EXPIRED, FUTURE_LOST. `take_outcome` counts as retrieving it (semantics 19).
+  absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
+  // In creation order. `next` is where the next page starts, 0 when there is none.
+  std::vector<FutureView> List(const ListQuery& query, uint64_t* next) const;
+  // Forgets a done future before its time. NOT_DONE for a live one.
+  absl::Status Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out);
+  // Ids of a group, in creation order.
+  std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
+
+  ShardStats Stats() const;
+  // Walks everything and aborts on what must never be: counters that do not match the links, a done future with a live
+  // job, pins out of balance. For tests and the simulation.
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace muster::core
