@@ -51,12 +51,13 @@ function(muster_library name)
   target_link_libraries(${name} ${scope} ${ARG_DEPS})
 endfunction()
 
-# muster_binary(NAME SOURCES ... DEPS ...): a program.
+# muster_binary(NAME SOURCES ... DEPS ...): a program; it lands in bin/ of the build.
 function(muster_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE muster_flags ${ARG_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
 # muster_test(NAME SUITE s SOURCES ... DEPS ... [TIMEOUT seconds]): a GoogleTest program; `ctest -L s` runs the suite.
@@ -66,6 +67,7 @@ function(muster_test name)
     set(ARG_TIMEOUT 120)
   endif()
   muster_binary(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_SUITE} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
