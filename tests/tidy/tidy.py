@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""The project's rules that neither compiler nor formatter checks, by reading the sources.
+
+usage: tidy.py [ROOT]
+
+Prints `file:line: rule: what is wrong` for each breach, then one line that counts rules, and exits 1 on a breach.
+A rule is a function that takes a File and yields (line number, message); RULES lists them. Each has a case in
+tidy_test.py in which it fails. Exceptions stand in ALLOWED below, with their reason, and nowhere else.
+"""
+
+import fnmatch
+import os
+import re
+import subprocess
+import sys
+
+# Who may include whom below service/. The build refuses a wrong link; this refuses a wrong header.
+ARROWS = {
+    "base": set(),
+    "coro": {"base"},
+    "executor": {"base", "coro"},
+    "core": {"base"},
+    "store": {"base"},
+    "metrics": {"base"},
+    "jobs": {"base", "coro", "executor", "core"},
+    "functions": {"base", "coro", "executor", "core", "jobs"},
+    "runtime": {"base", "coro", "executor", "core", "store", "jobs"},
+    "api": {"base", "coro", "executor", "core", "jobs", "runtime"},
+    "app": {"base", "coro", "executor", "core", "store", "jobs", "functions", "runtime", "api"},
+}
+# metrics is usable everywhere but where a count would be a side effect (the core's effects say what happened) or an
+# arrow in a circle.
+NO_METRICS = {"base", "coro", "core"}
+# What the C++ clients may use of the service's libraries: the parts that know nothing of a server.
+CLIENT_MAY_USE = {"base", "coro", "executor"}
+
+LINES_MAX = 700
+
+# (rule, path pattern, reason). A pattern is matched against the path from the root.
+ALLOWED = [
+    ("clock", "service/base/clock.*", "the one place that reads the machine's clocks"),
+    ("clock", "service/base/mutex.h", "a condition variable's deadline is the machine's by nature"),
+    ("thread", "service/base/*", "base::Thread is made here"),
+    ("words", "tests/tidy/*", "the rule itself and its test"),
+    ("workplace", "tests/tidy/*", "the rule itself and its test"),
+]
+
+CPP = (".cc", ".h")
+SOURCES = CPP + (".proto", ".py", ".sh", ".ts", ".js", ".go", ".cmake", ".yaml", ".yml")
+COMMENT_OR_STRING = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|R"(?P<d>[^(\s]*)\(.*?\)(?P=d)"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL
+)
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+class File:
+    """One text file: its path from the root, its text, and for C++ its code without comments and strings."""
+
+    def __init__(self, path, text):
+        self.path = path
+        self.text = text
+        self.lines = text.splitlines()
+        self.is_cpp = path.endswith(CPP)
+        self._code = None
+
+    @property
+    def code(self):
+        if self._code is None:
+            blank = lambda match: "\n" * match.group().count("\n")
+            self._code = COMMENT_OR_STRING.sub(blank, self.text).splitlines()
+        return self._code
+
+    @property
+    def includes(self):
+        """(line number, is quoted, path) of each include, if this is C++."""
+        if not self.is_cpp:
+            return
+        for match in INCLUDE.finditer(self.text):
+            yield self.text.count("\n", 0, match.start()) + 1, match.group(1) == '"', match.group(2)
+
+    def under(self, *folders):
+        return self.path.startswith(tuple(folder + "/" for folder in folders))
+
+
+def search_code(file, pattern, message):
+    if file.is_cpp:
+        for number, line in enumerate(file.code, 1):
+            match = pattern.search(line)
+            if match:
+                yield number, message.format(match.group().strip())
+
+
+def arrows(file):
+    """Includes follow the arrows of the design."""
+    parts = file.path.split("/")
+    for number, _, included in file.includes:
+        target = included.split("/")
+        if target[0] != "service" or len(target) < 3:
+            continue
+        if parts[0] == "service":
+            own, other = parts[1], target[1]
+            if own not in ARROWS:
+                yield number, f"service/{own} has no place in the arrows of tests/tidy/tidy.py"
+            elif other == "metrics" and own not in NO_METRICS:
+                continue
+            elif other != own and other not in ARROWS[own]:
+                yield number, f"service/{own} must not include service/{other}"
+        elif parts[0] == "client" and target[1] not in CLIENT_MAY_USE:
+            yield number, f"a client must not include service/{target[1]}"
+
+
+def grpc(file):
+    """gRPC and generated messages stay at the edge."""
+    if file.under("service/api", "service/app", "client", "tests", "docs"):
+        return
+    for number, _, included in file.includes:
+        if included.startswith(("grpc/", "grpcpp/", "google/protobuf/")) or included.endswith(".pb.h"):
+            yield number, f"{included} belongs into service/api, service/app, client or tests"
+
+
+def foreign_headers(file):
+    """What one of the two generations of libraries that the project builds on does not have."""
+    for number, _, included in file.includes:
+        if included.startswith(("absl/log/", "grpc/impl/codegen", "grpcpp/impl/codegen")) or included in (
+            "absl/status/status_matchers.h",
+            "expected",
+            "format",
+        ):
+            yield number, f"{included} is missing in one of the supported library versions"
+
+
+def include_form(file):
+    """Project includes are written from the root; there is no way up."""
+    for number, quoted, included in file.includes:
+        if ".." in included.split("/"):
+            yield number, f"{included} climbs; write includes from the project's root"
+        elif quoted and "/" not in included:
+            yield number, f'"{included}" is relative; write includes from the root of the project'
+
+
+def thread(file):
+    """Threads are made by base::Thread alone, so that each is named and joined."""
+    pattern = re.compile(r"\bstd::(?:jthread|async|thread(?!::(?:hardware_concurrency|id)\b))\b|\bpthread_create\b")
+    yield from search_code(file, pattern, "{}: use base::Thread")
+
+
+def clock(file):
+    """Time is injected: whoever needs it is given a base::Clock."""
+    pattern = re.compile(
+        r"\b(?:system_clock|steady_clock|high_resolution_clock)::now\b|\babsl::Now\b|\bgettimeofday\b"
+        r"|\bclock_gettime\b|\bstd::time\s*\(|\bgpr_now\b"
+    )
+    yield from search_code(file, pattern, "{}: take a base::Clock")
+
+
+def unit_sleep(file):
+    """A unit test waits for events or moves a virtual clock; it never sleeps."""
+    if file.under("tests/unit"):
+        yield from search_code(file, re.compile(r"\b(?:sleep_for|sleep_until|usleep|nanosleep|AbslSleepFor)\b"), "{} in a unit test")
+
+
+def pragma_once(file):
+    """Every header is guarded the same way."""
+    if file.path.endswith(".h") and "#pragma once" not in file.lines:
+        yield 1, "no `#pragma once`"
+
+
+def lines(file):
+    """One idea a file."""
+    if file.path.endswith(SOURCES) and len(file.lines) > LINES_MAX:
+        yield len(file.lines), f"{len(file.lines)} lines; a file has at most {LINES_MAX}"
+
+
+def words(file):
+    """Work is done, or written down as an issue; not promised in the source."""
+    pattern = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
+    for number, line in enumerate(file.lines, 1):
+        match = pattern.search(line)
+        if match:
+            yield number, f"{match.group()}: do it, or file it"
+
+
+def workplace(file):
+    """Nothing of the machine it was written on."""
+    pattern = re.compile(r"(?<![\w.$}])/(?:work|home/\w+|Users/\w+)/(?=\w)")
+    for number, line in enumerate(file.lines, 1):
+        if pattern.search(line):
+            yield number, "a path of somebody's machine"
+    if file.path.endswith("package-lock.json"):
+        for number, line in enumerate(file.lines, 1):
+            if '"resolved": "http' in line:
+                yield number, "a registry's address (npm config: omit-lockfile-registry-resolved)"
+                break
+
+
+RULES = {
+    "arrows": arrows,
+    "grpc": grpc,
+    "foreign-headers": foreign_headers,
+    "include-form": include_form,
+    "thread": thread,
+    "clock": clock,
+    "unit-sleep": unit_sleep,
+    "pragma-once": pragma_once,
+    "lines": lines,
+    "words": words,
+    "workplace": workplace,
+}
+
+
+def readmes(paths):
+    """Every folder of service/ says in a few lines what it is for. A rule over the tree, not over one file."""
+    folders = {"/".join(path.split("/")[:2]) for path in paths if path.startswith("service/") and path.count("/") >= 2}
+    for folder in sorted(folders):
+        if f"{folder}/README.md" not in paths:
+            yield folder, 1, "no README.md"
+
+
+def is_allowed(rule, path):
+    return any(rule == name and fnmatch.fnmatch(path, pattern) for name, pattern, _ in ALLOWED)
+
+
+def project_files(root):
+    """What git knows or would add; without git, what is there outside build and hidden folders."""
+    try:
+        listed = subprocess.run(
+            ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            check=True, capture_output=True,
+        ).stdout.decode()
+        found = [path for path in listed.split("\0") if path]
+    except (OSError, subprocess.CalledProcessError):
+        found = []
+        for folder, subfolders, names in os.walk(root):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".") and name not in ("build", "node_modules")]
+            found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
+    return sorted(path for path in set(found) if os.path.isfile(os.path.join(root, path)))
+
+
+def check(root):
+    """All breaches below root, as (path, line, rule, message)."""
+    paths = project_files(root)
+    breaches = [(*where, "readme", message) for *where, message in readmes(set(paths))]
+    for path in paths:
+        try:
+            with open(os.path.join(root, path), encoding="utf-8") as stream:
+                file = File(path, stream.read())
+        except UnicodeDecodeError:
+            continue  # a picture, a fuzz corpus
+        for name, rule in RULES.items():
+            if not is_allowed(name, path):
+                breaches += [(path, number, name, message) for number, message in rule(file)]
+    return sorted(breaches)
+
+
+def main(arguments):
+    root = arguments[0] if arguments else "."
+    breaches = check(root)
+    for path, number, rule, message in breaches:
+        print(f"{path}:{number}: {rule}: {message}")
+    broken = {rule for _, _, rule, _ in breaches}
+    rules = len(RULES) + 1
+    print(f"{rules - len(broken)} passed, {len(broken)} failed, 0 skipped")
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
