@@ -1,0 +1,221 @@
+// Task<T>: a coroutine that starts when it is awaited, and gives a T.
+//
+// Lazy, move-only, awaited once: `T value = co_await std::move(task)` or `co_await Function(...)`. A task that nobody
+// awaits never runs. A task that has started must end before its Task dies: cancel it and wait for it, don't drop it
+// (a CHECK says so). Exceptions pass through to whoever awaits, so that they can be caught at the edge to code that
+// throws; our own code returns absl::Status.
+//
+// A million awaits that complete at once need no stack in any build: the awaiter resumes the child and asks afterwards
+// whether it has ended (docs/adr/0003-coroutine-hand-off-and-cancel-token.md). The depth of the stack is the depth of
+// nesting.
+//
+// Threading: a task runs on the executor it was started on, from first line to last.
+// Lifetime: parameters by value, or references to what is documented to outlive the task.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "service/base/check.h"
+#include "service/coro/frame_allocator.h"
+#include "service/coro/runnable.h"
+
+namespace muster::coro {
+
+template <typename T>
+class Task;
+
+namespace detail {
+
+class TaskPromiseBase : public Runnable {
+ public:
+  // Called at the very end of a task started by Launch; may destroy the frame.
+  using DoneFunction = void (*)(TaskPromiseBase&, void* owner);
+
+  static void* operator new(std::size_t size) { return FrameAllocator::Allocate(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { FrameAllocator::Free(frame, size); }
+
+  std::suspend_always initial_suspend() noexcept { return {}; }
+
+  struct FinalAwaiter {
+    bool await_ready() const noexcept { return false; }
+    template <typename Promise>
+    void await_suspend(std::coroutine_handle<Promise> handle) noexcept {
+      handle.promise().End();  // nothing of the frame may be touched after this
+    }
+    void await_resume() const noexcept {}
+  };
+  FinalAwaiter final_suspend() noexcept { return {}; }
+
+  void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+
+  bool started() const { return state_ != State::kLazy; }
+  bool done() const { return state_ == State::kDone; }
+  void RethrowIfFailed() {
+    if (exception_) [[unlikely]]
+      std::rethrow_exception(std::move(exception_));
+  }
+  bool failed() const { return static_cast<bool>(exception_); }
+
+  // Runs the task until it ends or suspends. True when it has ended: `parent` need not suspend. Otherwise the end of
+  // the task will resume `parent`, on the same thread.
+  bool ResumeFor(std::coroutine_handle<> self, std::coroutine_handle<> parent) {
+    MUSTER_CHECK(state_ == State::kLazy) << "a task is awaited once";
+    state_ = State::kInsideParent;
+    parent_ = parent.address();
+    self.resume();
+    if (state_ == State::kDone) return true;
+    state_ = State::kSuspended;
+    return false;
+  }
+
+  void PrepareLaunch(DoneFunction done, void* owner) {
+    MUSTER_CHECK(state_ == State::kLazy) << "a task is started once";
+    state_ = State::kLaunched;
+    done_ = done;
+    parent_ = owner;
+  }
+
+ protected:
+  explicit TaskPromiseBase(Runnable::Function run) : Runnable(run) {}
+  ~TaskPromiseBase() = default;
+
+ private:
+  enum class State : unsigned char { kLazy, kInsideParent, kSuspended, kLaunched, kDone };
+
+  // Every wake-up comes over the home executor, so the end of a task is on the thread of its beginning, and the
+  // hand-off flag needs no atomic.
+  void End() noexcept {
+    switch (std::exchange(state_, State::kDone)) {
+      case State::kInsideParent:  // ResumeFor is on the stack below and will see that it is done
+        return;
+      case State::kSuspended:
+        std::coroutine_handle<>::from_address(parent_).resume();
+        return;
+      case State::kLaunched:
+        done_(*this, parent_);
+        return;
+      default:
+        MUSTER_CHECK(false) << "a task ended that had not begun";
+    }
+  }
+
+  void* parent_ = nullptr;  // the awaiting coroutine, or the owner when launched
+  DoneFunction done_ = nullptr;
+  std::exception_ptr exception_;
+  State state_ = State::kLazy;
+};
+
+template <typename T>
+class TaskPromise final : public TaskPromiseBase {
+ public:
+  TaskPromise() : TaskPromiseBase(&ResumeSelf) {}
+  Task<T> get_return_object() noexcept;
+
+  template <typename U>
+    requires std::is_constructible_v<T, U&&>
+  void return_value(U&& value) {
+    value_.emplace(std::forward<U>(value));
+  }
+  // `co_return Aggregate{...}` and `co_return {...}`.
+  void return_value(T&& value) { value_.emplace(std::move(value)); }
+
+  T TakeResult() {
+    RethrowIfFailed();
+    return std::move(*value_);
+  }
+
+ private:
+  static void ResumeSelf(Runnable& self) {
+    std::coroutine_handle<TaskPromise>::from_promise(static_cast<TaskPromise&>(self)).resume();
+  }
+  std::optional<T> value_;
+};
+
+template <>
+class TaskPromise<void> final : public TaskPromiseBase {
+ public:
+  TaskPromise() : TaskPromiseBase(&ResumeSelf) {}
+  Task<void> get_return_object() noexcept;
+  void return_void() noexcept {}
+  void TakeResult() { RethrowIfFailed(); }
+
+ private:
+  static void ResumeSelf(Runnable& self) {
+    std::coroutine_handle<TaskPromise>::from_promise(static_cast<TaskPromise&>(self)).resume();
+  }
+};
+
+}  // namespace detail
+
+template <typename T = void>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = detail::TaskPromise<T>;
+  using value_type = T;
+  using Handle = std::coroutine_handle<promise_type>;
+
+  Task() = default;
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      Destroy();
+      handle_ = std::exchange(other.handle_, {});
+    }
+    return *this;
+  }
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  ~Task() { Destroy(); }
+
+  // False for a task that was moved from or never had a coroutine.
+  explicit operator bool() const { return static_cast<bool>(handle_); }
+
+  class Awaiter {
+   public:
+    explicit Awaiter(Handle handle) : handle_(handle) {}
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> parent) { return !handle_.promise().ResumeFor(handle_, parent); }
+    T await_resume() { return handle_.promise().TakeResult(); }
+
+   private:
+    Handle handle_;
+  };
+  Awaiter operator co_await() && {
+    MUSTER_CHECK(handle_) << "an empty task was awaited";
+    return Awaiter(handle_);
+  }
+
+  // For those who start tasks (Scope and the like): gives up the frame, whose new owner schedules its promise, is told
+  // by `done` when it has ended and destroys it then.
+  Handle Launch(detail::TaskPromiseBase::DoneFunction done, void* owner) {
+    MUSTER_CHECK(handle_) << "an empty task was started";
+    handle_.promise().PrepareLaunch(done, owner);
+    return std::exchange(handle_, {});
+  }
+
+ private:
+  friend class detail::TaskPromise<T>;
+  explicit Task(Handle handle) : handle_(handle) {}
+
+  void Destroy() {
+    if (!handle_) return;
+    MUSTER_CHECK(!handle_.promise().started() || handle_.promise().done()) << "a running task was dropped";
+    std::exchange(handle_, {}).destroy();
+  }
+
+  Handle handle_;
+};
+
+template <typename T>
+Task<T> detail::TaskPromise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+inline Task<void> detail::TaskPromise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+
+}  // namespace muster::coro
