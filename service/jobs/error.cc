@@ -1,0 +1,104 @@
+#include "service/jobs/error.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/cord.h"
+#include "nlohmann/json.hpp"
+#include "service/jobs/error_codec.h"
+#include "service/jobs/json.h"
+
+namespace muster::jobs {
+namespace {
+
+constexpr char kErrorUrl[] = "muster/error";
+
+absl::Status WithError(absl::StatusCode code, const core::Error& error) {
+  absl::Status status(code, error.message);
+  status.SetPayload(kErrorUrl, absl::Cord(EncodeError(error)));
+  return status;
+}
+
+std::optional<core::Error> ErrorIn(const absl::Status& status) {
+  const auto payload = status.GetPayload(kErrorUrl);
+  if (!payload.has_value()) return std::nullopt;
+  return DecodeError(std::string(*payload));
+}
+
+absl::StatusCode CodeOf(core::ErrorKind kind) {
+  switch (kind) {
+    case core::ErrorKind::kCancelled: return absl::StatusCode::kCancelled;
+    case core::ErrorKind::kTimedOut: return absl::StatusCode::kDeadlineExceeded;
+    case core::ErrorKind::kInvalidInput: return absl::StatusCode::kInvalidArgument;
+    default: return absl::StatusCode::kUnknown;
+  }
+}
+
+core::Error FromStatus(const absl::Status& status) {
+  if (std::optional<core::Error> carried = ErrorIn(status)) return *std::move(carried);
+  core::Error error;
+  error.message = std::string(status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      error.kind = core::ErrorKind::kInvalidInput;
+      error.type = "InvalidInput";
+      break;
+    case absl::StatusCode::kDeadlineExceeded:
+      error.kind = core::ErrorKind::kTimedOut;
+      error.type = "TimeoutError";
+      break;
+    default:
+      error.type = absl::StatusCodeToString(status.code());
+  }
+  return error;
+}
+
+// Values of a gather as one JSON array; bytes that are no JSON travel as strings.
+nlohmann::json AsJson(const core::Payload& payload) {
+  if (absl::StatusOr<nlohmann::json> parsed = ParseJson(payload); parsed.ok()) return *std::move(parsed);
+  return payload.body();
+}
+
+}  // namespace
+
+absl::Status Failure(std::string_view type, std::string_view message, core::Payload details) {
+  core::Error error;
+  error.type = std::string(type);
+  error.message = std::string(message);
+  error.details = std::move(details);
+  return WithError(absl::StatusCode::kUnknown, error);
+}
+
+absl::Status InvalidInput(std::string_view message) { return absl::InvalidArgumentError(std::string(message)); }
+
+core::OutcomeRef ToOutcome(absl::StatusOr<core::Payload> result) {
+  if (result.ok()) return core::Outcome::Value(*std::move(result));
+  const absl::Status& status = result.status();
+  if (status.code() == absl::StatusCode::kCancelled) {
+    return core::Outcome::Cancelled(std::string(status.message()));
+  }
+  return core::Outcome::Failed(FromStatus(status));
+}
+
+absl::StatusOr<core::Payload> FromOutcome(const core::OutcomeRef& outcome) {
+  switch (outcome->kind) {
+    case core::Outcome::Kind::kValue:
+      return outcome->value;
+    case core::Outcome::Kind::kError:
+      return WithError(CodeOf(outcome->error->kind), *outcome->error);
+    case core::Outcome::Kind::kCancelled:
+      return absl::CancelledError(outcome->error ? outcome->error->message : std::string());
+    case core::Outcome::Kind::kGathered:
+      break;
+  }
+  nlohmann::json values = nlohmann::json::array();
+  for (const core::OutcomeRef& member : outcome->gathered) {
+    absl::StatusOr<core::Payload> value = FromOutcome(member);
+    if (!value.ok()) return value.status();
+    values.push_back(AsJson(*value));
+  }
+  return JsonPayload(values);
+}
+
+}  // namespace muster::jobs

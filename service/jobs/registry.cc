@@ -1,0 +1,102 @@
+#include "service/jobs/registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace muster::jobs {
+namespace {
+
+constexpr size_t kNameMax = 128;
+constexpr size_t kResemblingDistanceMax = 3;
+
+bool IsName(std::string_view name) {
+  if (name.empty() || name.size() > kNameMax) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+// Levenshtein's distance, in one row.
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+absl::Status Registry::Add(Function function) {
+  if (!IsName(function.name)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "function name \"{}\": must be 1 to {} characters of a-z, A-Z, 0-9, '.', '_' and '-'", function.name, kNameMax));
+  }
+  if (Find(function.name) != nullptr) {
+    return absl::AlreadyExistsError(fmt::format("a function named \"{}\" is registered already", function.name));
+  }
+  function.id = static_cast<core::FunctionId>(functions_.size());
+  by_name_.emplace(function.name, function.id);
+  functions_.push_back(std::make_unique<Function>(std::move(function)));
+  return absl::OkStatus();
+}
+
+absl::Status Registry::AddAsync(std::string name, std::string description, Payload input_example, AsyncBody body) {
+  Function function;
+  function.name = std::move(name);
+  function.kind = core::FunctionKind::kAsync;
+  function.description = std::move(description);
+  function.input_example = std::move(input_example);
+  function.async = std::move(body);
+  return Add(std::move(function));
+}
+
+absl::Status Registry::AddBlocking(std::string name, std::string description, Payload input_example,
+                                   BlockingBody body) {
+  Function function;
+  function.name = std::move(name);
+  function.kind = core::FunctionKind::kBlocking;
+  function.description = std::move(description);
+  function.input_example = std::move(input_example);
+  function.blocking = std::move(body);
+  return Add(std::move(function));
+}
+
+const Function* Registry::Find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : functions_[found->second].get();
+}
+
+std::vector<const Function*> Registry::Sorted() const {
+  std::vector<const Function*> sorted;
+  sorted.reserve(functions_.size());
+  for (const auto& function : functions_) sorted.push_back(function.get());
+  std::sort(sorted.begin(), sorted.end(), [](const Function* a, const Function* b) { return a->name < b->name; });
+  return sorted;
+}
+
+std::vector<std::string> Registry::Resembling(std::string_view name, size_t max) const {
+  // A hostile name must not cost more than a real one could.
+  const std::string_view bounded = name.substr(0, kNameMax);
+  std::vector<std::pair<size_t, std::string>> near;
+  for (const auto& function : functions_) {
+    const size_t distance = Distance(bounded, function->name);
+    const bool shares_prefix = !bounded.empty() && function->name.compare(0, bounded.size(), bounded) == 0;
+    if (distance <= kResemblingDistanceMax || shares_prefix) near.emplace_back(distance, function->name);
+  }
+  std::sort(near.begin(), near.end());
+  std::vector<std::string> names;
+  for (size_t i = 0; i < near.size() && i < max; ++i) names.push_back(std::move(near[i].second));
+  return names;
+}
+
+}  // namespace muster::jobs

@@ -1,0 +1,36 @@
+// What the runtime tells about itself; the application feeds metrics and logs from it. Every call comes on a loop's
+// thread, from several loops at once when there are several, and must not block.
+#pragma once
+
+#include <cstdint>
+
+#include "service/base/clock.h"
+#include "service/base/reason.h"
+#include "service/core/effect.h"
+
+namespace muster::runtime {
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void OnChanged(const core::Changed& change, base::Instant now) = 0;
+  virtual void OnDropped(const core::Dropped& drop) = 0;
+  virtual void OnGraceExpired(const core::GraceExpired& expired) = 0;
+  // +1 when a wait of that many members opens, -1 when it closes.
+  virtual void OnWait(int open, int64_t members) = 0;
+  virtual void OnStream(int open, int64_t members) = 0;
+  virtual void OnRefused(base::Reason reason) = 0;
+};
+
+// Hears nothing; for tests.
+class NullObserver final : public Observer {
+ public:
+  void OnChanged(const core::Changed&, base::Instant) override {}
+  void OnDropped(const core::Dropped&) override {}
+  void OnGraceExpired(const core::GraceExpired&) override {}
+  void OnWait(int, int64_t) override {}
+  void OnStream(int, int64_t) override {}
+  void OnRefused(base::Reason) override {}
+};
+
+}  // namespace muster::runtime

@@ -1,0 +1,172 @@
+// The service without its wire: every verb as a coroutine, over all shards and loops.
+//
+// Threading: each verb is called from a coroutine that runs on one of the service's loops and resumes there. What names
+// no shard (a submit without request id) stays on the caller's loop; a future of another loop's shard costs one post
+// each way. Cancelling the caller's token ends the call, never the futures (semantics 98).
+// Lifetime: destroyed after its loops have stopped; `Drain` first.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "service/base/clock.h"
+#include "service/core/command.h"
+#include "service/core/effect.h"
+#include "service/core/shard.h"
+#include "service/coro/cancel_token.h"
+#include "service/coro/task.h"
+#include "service/executor/blocking_pool.h"
+#include "service/executor/loop.h"
+#include "service/jobs/registry.h"
+#include "service/runtime/limits.h"
+#include "service/runtime/observer.h"
+
+namespace muster::runtime {
+
+struct Namespace {
+  core::NamespaceId id = 0;
+  uint16_t tag = 0;
+};
+
+struct SubmitAnswer {
+  core::FutureId id;
+  core::State state = core::State::kPending;
+  bool deduplicated = false;
+};
+
+struct WaitAnswer {
+  bool timed_out = false;
+  std::vector<core::Completion> done;
+  std::vector<core::FutureId> pending;
+};
+
+struct ListAnswer {
+  std::vector<core::FutureView> futures;
+  std::string next_page_token;  // empty at the end
+};
+
+// Hears of one submission made with SubmitAttached, on the loop it was made from. Lives until OnDone or OnRejected has
+// been called, or the submission has been detached.
+class CallReceiver {
+ public:
+  virtual ~CallReceiver() = default;
+  virtual void OnAccepted(const SubmitAnswer& answer) = 0;
+  virtual void OnRejected(const absl::Status& refusal) = 0;
+  virtual void OnDone(core::Completion completion) = 0;
+};
+
+// as_completed over a set (semantics 37-42).
+class CompletionStream {
+ public:
+  virtual ~CompletionStream() = default;  // detaches
+
+  struct Batch {
+    std::vector<core::Completion> completions;
+    uint64_t remaining = 0;
+    bool ended = false;      // the last batch
+    bool timed_out = false;  // and it ended because the timeout ran out
+    std::string resume_token;  // goes on behind this batch
+  };
+  // Waits until something is there: completions (at most `max`), the end or the timeout. After `ended` it must not be
+  // called again. Cancelled when the token is.
+  virtual coro::Task<absl::StatusOr<Batch>> Next(size_t max, coro::CancelToken& token) = 0;
+  // Members that are not delivered yet and run: their progress, for those that reported any; at most `max`.
+  virtual coro::Task<std::vector<core::FutureView>> Progress(size_t max) = 0;
+};
+
+struct StreamOptions {
+  bool take_outcomes = true;
+  bool bounded = false;  // whether `timeout` means anything
+  base::Duration timeout{0};
+  std::string resume_token;
+};
+
+class Service {
+ public:
+  struct Options {
+    Limits limits;
+    uint32_t incarnation = 1;
+    core::ShardIndex shards = 64;  // fixed for the life of a journal
+    base::Duration call_retention = std::chrono::seconds(60);
+  };
+
+  // One shard runner a loop is made here; `loops` must not be running yet.
+  Service(Options options, const jobs::Registry& registry, std::vector<executor::Loop*> loops,
+          executor::BlockingPool& pool, const base::Clock& clock, Observer& observer);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  const Limits& limits() const;
+  const jobs::Registry& registry() const;
+  const base::Clock& clock() const;
+
+  // Makes it on first use. INVALID_FIELD, TOO_MANY_NAMESPACES. Any thread.
+  absl::StatusOr<Namespace> OpenNamespace(std::string_view name);
+  // Any thread.
+  std::string NamespaceName(core::NamespaceId id) const;
+
+  // `command.token` and `attach` are set here. Refusals as in core/, and TOO_MANY_FUTURES, TOO_MANY_BYTES,
+  // TOO_MANY_REQUEST_IDS, QUEUE_FULL, DRAINING.
+  coro::Task<absl::StatusOr<SubmitAnswer>> Submit(core::Submit command);
+  // Submit and await. When `token` is cancelled first the future lives on for `call_retention`, unless
+  // `cancel_on_disconnect`.
+  coro::Task<absl::StatusOr<core::Completion>> Call(core::Submit command, coro::CancelToken& token,
+                                                    bool cancel_on_disconnect);
+  // The same without a coroutine: for streams with many items in flight. The receiver may be called before this
+  // returns. 0 when it was rejected or done at once; else a handle for DetachAttached.
+  core::Token SubmitAttached(core::Submit command, CallReceiver* receiver);
+  // The receiver hears no more. `cancel` cancels the future too (its id is `id`).
+  void DetachAttached(core::Token handle);
+
+  // EMPTY_SET, SET_TOO_LARGE, TOO_MANY_WAITERS, unknown ids. `timeout` absent: unbounded.
+  coro::Task<absl::StatusOr<WaitAnswer>> Wait(core::NamespaceId ns, core::FutureSet set, core::ReturnWhen return_when,
+                                              std::optional<base::Duration> timeout, bool take_outcomes,
+                                              coro::CancelToken& token);
+  // An empty set ends at once (semantics 37). TOO_MANY_STREAMS, INVALID_RESUME_TOKEN, unknown ids.
+  coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> AsCompleted(core::NamespaceId ns, core::FutureSet set,
+                                                                           StreamOptions options);
+  // The members of a group, in order of creation within each shard. EMPTY_SET when there are none.
+  coro::Task<absl::StatusOr<std::vector<core::FutureId>>> GroupMembers(core::NamespaceId ns, std::string group);
+
+  coro::Task<absl::StatusOr<core::FutureView>> Get(core::NamespaceId ns, core::FutureId id, bool take_outcome);
+  coro::Task<absl::StatusOr<ListAnswer>> List(core::ListQuery query, std::string page_token);
+  // For ids: in input order. For a group: its live members.
+  coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffect>>>> Cancel(core::NamespaceId ns,
+                                                                                              core::FutureSet set,
+                                                                                              std::string message);
+  // One status an id.
+  coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, absl::Status>>>> Delete(core::NamespaceId ns,
+                                                                                         core::FutureSet set);
+  coro::Task<absl::StatusOr<core::State>> SettlePromise(core::SettlePromise command);
+
+  // From any thread: submits are refused with DRAINING from now on, and open waits, streams and calls end with it.
+  void BeginDrain();
+  // From any thread: jobs whose bodies run or are queued to.
+  uint64_t RunningJobs() const;
+  // From any thread: cancels every running body; the last step of a drain's grace.
+  void CancelAllJobs(std::string message);
+
+  struct Stats {
+    core::ShardStats shards;  // summed
+    uint64_t running = 0;
+    uint64_t abandoned = 0;  // blocking threads whose future has ended
+    uint64_t namespaces = 0;
+    int64_t bytes = 0;
+  };
+  // Collected on every loop; resumes on the caller's.
+  coro::Task<Stats> CollectStats();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace muster::runtime
