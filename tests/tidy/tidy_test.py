@@ -100,5 +100,5 @@ class Tidy(unittest.TestCase):
 if __name__ == "__main__":
     outcome = unittest.main(exit=False).result
     bad = len(outcome.failures) + len(outcome.errors)
-    print(f"{outcome.testsRun - bad if bad < outcome.testsRun else 0} passed, {bad} failed, {len(outcome.skipped)} skipped")
+    print(f"{max(outcome.testsRun - bad, 0)} passed, {bad} failed, {len(outcome.skipped)} skipped")
     sys.exit(0 if outcome.wasSuccessful() else 1)
