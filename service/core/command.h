@@ -100,7 +100,7 @@ struct JobStarted {
 struct JobEnded {
   FutureId id;
   uint32_t attempt = 1;
-  OutcomeRef outcome;  // kValue, kError or kCancelled (the body raised cancelled)
+  OutcomeRef outcome;     // kValue, kError or kCancelled (the body raised cancelled)
   base::Instant started;  // for a job that started and ended within one turn, where no JobStarted was sent
 };
 struct JobProgress {

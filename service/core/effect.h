@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "service/base/clock.h"
 #include "service/core/command.h"
 #include "service/core/id.h"
@@ -121,7 +122,7 @@ struct Changed {
   FunctionId function = 0;  // jobs only
   State from = State::kPending;
   State to = State::kPending;
-  bool created = false;  // `from` means nothing
+  bool created = false;                            // `from` means nothing
   ErrorKind error_kind = ErrorKind::kApplication;  // for kFailed
   base::Instant create_time, start_time;           // start_time: kNever when it never started
   // A cancel had been asked for; when, for the cancel latency.
@@ -146,9 +147,9 @@ struct GraceExpired {
   FutureId inner;
 };
 
-using Effect = std::variant<StartJob, WithdrawJob, CancelJob, AwaitEnded, Submitted, CallEnded, PromiseSettled,
-                            CancelAnswered, WaitEnded, StreamAttached, StreamReady, SendToShard, Changed, Dropped,
-                            GraceExpired>;
+using Effect =
+    std::variant<StartJob, WithdrawJob, CancelJob, AwaitEnded, Submitted, CallEnded, PromiseSettled, CancelAnswered,
+                 WaitEnded, StreamAttached, StreamReady, SendToShard, Changed, Dropped, GraceExpired>;
 
 // Reused between batches: clear() keeps the capacity.
 using Effects = std::vector<Effect>;

@@ -1,4 +1,5 @@
-// A future's identity: which shard holds it, where in the shard's slab it lies, and that it is this one and none before.
+// A future's identity: which shard holds it, where in the shard's slab it lies, and that it is this one and none
+// before.
 #pragma once
 
 #include <cstdint>

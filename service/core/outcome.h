@@ -59,9 +59,12 @@ using OutcomeRef = std::shared_ptr<const Outcome>;
 struct Outcome {
   enum class Kind : uint8_t { kValue, kError, kCancelled, kGathered };
   Kind kind = Kind::kValue;
-  Payload value;                     // kValue
+  Payload value;                       // kValue
   std::shared_ptr<const Error> error;  // kError; for kCancelled its message and origin (never null there)
-  std::vector<OutcomeRef> gathered;  // kGathered: in input order, a duplicate at every position
+  std::vector<OutcomeRef> gathered;    // kGathered: in input order, a duplicate at every position
+  // kGathered: what all of `gathered` counts for, held at the largest number instead of overflowing. Kept because a
+  // gather of gathers of gathers shares its parts, and walking it would visit each part once a path.
+  size_t gathered_bytes = 0;
 
   static OutcomeRef Value(Payload value);
   static OutcomeRef Failed(Error error);
@@ -71,7 +74,10 @@ struct Outcome {
   // What a Python caller would see raised as CancelledError: a cancelled future, or a gather that failed with kind
   // kCancelled (CPython 3.13 never calls a gather `cancelled`).
   bool RaisesCancelled() const;
+  // O(1) for a gather made by Gathered().
   size_t ByteSize() const;
 };
+
+size_t ByteSize(const Error& error);
 
 }  // namespace muster::core

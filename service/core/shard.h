@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "service/base/clock.h"
 #include "service/core/command.h"
 #include "service/core/effect.h"
@@ -26,9 +27,11 @@ namespace muster::core {
 struct ShardOptions {
   ShardIndex index = 0;
   uint32_t incarnation = 1;
-  uint32_t nesting_max = 16;                                      // combinators on combinators
+  uint32_t nesting_max = 16;                                        // combinators on combinators
   base::Duration undelivered_retention = std::chrono::seconds(60);  // a Call whose client left, or with a request id
-  base::Duration request_id_window = std::chrono::minutes(10);    // after the future is gone
+  base::Duration request_id_window = std::chrono::minutes(10);      // after the future is gone
+  size_t request_ids_max = 1'000'000;                               // remembered at once; past it TOO_MANY_REQUEST_IDS
+  ShardIndex shards = 0;  // how many there are: an id of one beyond is not found; 0: not checked
 };
 
 // A snapshot of one future for Get and List; `outcome` is null until done.
@@ -43,7 +46,7 @@ struct FutureView {
   std::string name;                        // "Task-N" when none was given (semantics 14)
   double progress_fraction = 0;
   std::string progress_message;
-  base::Instant progress_time = base::kNever;  // kNever: no progress was reported
+  base::Instant progress_time = base::kNever;                    // kNever: no progress was reported
   base::Instant create_time, start_time, end_time, expire_time;  // kNever where it does not apply (yet)
   OutcomeRef outcome;
   std::vector<FutureId> members;  // gather: its members; shield, wait_for: the inner
@@ -59,6 +62,7 @@ struct ListQuery {
   size_t max = 100;
 };
 
+// At the end either `ended` or `timed_out` is set, never both, and the stream is forgotten.
 struct StreamStatus {
   uint64_t remaining = 0;  // members not delivered yet
   bool ended = false;      // nothing more will come: all delivered, or
@@ -98,18 +102,23 @@ class Shard {
   void Apply(Detach command, base::Instant now, Effects& out);
   void Apply(ShardMessage message, base::Instant now, Effects& out);
 
+  // What an id's namespace tag must be for it to belong to `ns`. Each Submit says it too; saying it earlier lets ids of
+  // an earlier incarnation be told apart (FUTURE_LOST, not found) before the namespace's first submit.
+  void KnowNamespace(NamespaceId ns, uint16_t ns_tag);
+
   // Fires what is due; with `only_earliest` no more than the timers of the single earliest instant that is due.
   void Tick(base::Instant now, Effects& out, bool only_earliest = false);
   // When Tick has something to do next; kNever when nothing is timed.
   base::Instant NextDeadline() const;
 
-  // Up to `max` completions of a stream, in order of completion. `resumed` state stays with the stream. An unknown token
-  // reports ended.
+  // Up to `max` completions of a stream, in order of completion. `resumed` state stays with the stream. An unknown
+  // token reports ended.
   StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
 
   // Refusals: FUTURE_NOT_FOUND, FUTURE_EXPIRED, FUTURE_LOST. `take_outcome` counts as retrieving it (semantics 19).
   absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
-  // In creation order. `next` is where the next page starts, 0 when there is none.
+  // In creation order. `next` is where the next page starts, 0 when there is none. A page may be short, even empty, and
+  // still have a next one: one call looks at a bounded number of futures.
   std::vector<FutureView> List(const ListQuery& query, uint64_t* next) const;
   // Forgets a done future before its time. NOT_DONE for a live one.
   absl::Status Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out);

@@ -1,0 +1,106 @@
+#include "service/core/id.h"
+
+#include <array>
+
+#include "service/base/check.h"
+
+namespace muster::core {
+namespace {
+
+constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr int kDigits = 28;
+constexpr int kSequenceBits = 48;
+constexpr int kIncarnationBits = 24;
+constexpr int kSlotBits = 32;
+constexpr int kShardBits = 16;
+constexpr int kTagBits = 16;
+constexpr int kCheckBits = 4;
+static_assert(kSequenceBits + kIncarnationBits + kSlotBits + kShardBits + kTagBits + kCheckBits == kDigits * 5);
+
+// Four bits over all the rest, so that a mistyped id is refused as malformed instead of reported as not found.
+uint64_t CheckOf(const FutureId& id) {
+  uint64_t mixed = std::hash<FutureId>()(id) ^ (uint64_t{id.slot} << 16 | id.ns_tag) * 0x9E3779B97F4A7C15ull;
+  mixed ^= mixed >> 32;
+  mixed ^= mixed >> 16;
+  mixed ^= mixed >> 8;
+  return (mixed ^ mixed >> 4) & 0xf;
+}
+
+class BitWriter {
+ public:
+  void Put(uint64_t value, int bits) {
+    for (int bit = bits - 1; bit >= 0; --bit, ++at_) digits_[at_ / 5] = digits_[at_ / 5] << 1 | (value >> bit & 1);
+  }
+  std::string ToText() const {
+    std::string text;
+    text.reserve(kDigits);
+    for (uint8_t digit : digits_) text.push_back(kAlphabet[digit]);
+    return text;
+  }
+
+ private:
+  std::array<uint8_t, kDigits> digits_{};
+  int at_ = 0;
+};
+
+class BitReader {
+ public:
+  explicit BitReader(const std::array<uint8_t, kDigits>& digits) : digits_(digits) {}
+  uint64_t Take(int bits) {
+    uint64_t value = 0;
+    for (; bits > 0; --bits, ++at_) value = value << 1 | (digits_[at_ / 5] >> (4 - at_ % 5) & 1);
+    return value;
+  }
+
+ private:
+  const std::array<uint8_t, kDigits>& digits_;
+  int at_ = 0;
+};
+
+constexpr std::array<uint8_t, 256> MakeDigitValues() {
+  std::array<uint8_t, 256> values{};
+  for (auto& value : values) value = 0xff;
+  for (uint8_t digit = 0; digit < 32; ++digit) values[static_cast<unsigned char>(kAlphabet[digit])] = digit;
+  return values;
+}
+constexpr std::array<uint8_t, 256> kDigitValues = MakeDigitValues();
+
+}  // namespace
+
+std::string FutureId::ToText() const {
+  MUSTER_DCHECK(sequence >> kSequenceBits == 0 && incarnation >> kIncarnationBits == 0) << "an id out of its range";
+  BitWriter writer;
+  writer.Put(shard, kShardBits);
+  writer.Put(incarnation, kIncarnationBits);
+  writer.Put(sequence, kSequenceBits);
+  writer.Put(slot, kSlotBits);
+  writer.Put(ns_tag, kTagBits);
+  writer.Put(CheckOf(*this), kCheckBits);
+  return writer.ToText();
+}
+
+std::optional<FutureId> FutureId::Parse(std::string_view text) {
+  if (text.size() != kDigits) return std::nullopt;
+  std::array<uint8_t, kDigits> digits;
+  for (int at = 0; at < kDigits; ++at) {
+    digits[at] = kDigitValues[static_cast<unsigned char>(text[at])];
+    if (digits[at] == 0xff) return std::nullopt;
+  }
+  BitReader reader(digits);
+  FutureId id;
+  id.shard = static_cast<ShardIndex>(reader.Take(kShardBits));
+  id.incarnation = static_cast<uint32_t>(reader.Take(kIncarnationBits));
+  id.sequence = reader.Take(kSequenceBits);
+  id.slot = static_cast<uint32_t>(reader.Take(kSlotBits));
+  id.ns_tag = static_cast<uint16_t>(reader.Take(kTagBits));
+  if (id.sequence == 0 || reader.Take(kCheckBits) != CheckOf(id)) return std::nullopt;
+  return id;
+}
+
+uint16_t NamespaceTag(std::string_view ns) {
+  uint32_t hash = 2166136261u;  // FNV-1a
+  for (char c : ns) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return static_cast<uint16_t>(hash ^ hash >> 16);
+}
+
+}  // namespace muster::core
