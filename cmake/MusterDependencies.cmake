@@ -5,3 +5,5 @@ find_package(gRPC CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(fmt CONFIG REQUIRED)
 find_package(GTest REQUIRED)
+# Its registry's data model and serializer alone (prometheus-cpp::core), never its HTTP server.
+find_package(prometheus-cpp CONFIG REQUIRED)

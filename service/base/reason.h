@@ -52,6 +52,8 @@ enum class Reason {
   MUSTER_REASONS(MUSTER_REASON_ENUM)
 #undef MUSTER_REASON_ENUM
 };
+// Reasons are 0 to kReasonCount - 1.
+inline constexpr int kReasonCount = static_cast<int>(Reason::kInternal) + 1;
 
 // "FUTURE_NOT_FOUND": what ErrorInfo.reason says, and the wire enum's name without its prefix.
 std::string_view ReasonName(Reason reason);

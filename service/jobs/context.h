@@ -16,7 +16,7 @@
 #include "service/core/command.h"
 #include "service/core/id.h"
 #include "service/core/outcome.h"
-#include "service/coro/cancel.h"
+#include "service/coro/cancel_token.h"
 #include "service/coro/task.h"
 
 namespace muster::jobs {
