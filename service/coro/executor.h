@@ -18,12 +18,12 @@ namespace muster::coro {
 // A timer that calls `fire` on the executor's thread, between coroutines. `fire` may arm it again and may destroy it.
 class Timer : public base::Timer {
  public:
-  using Function = void (*)(Timer&);
-  explicit Timer(Function fire) : fire_(fire) {}
+  using Entry = void (*)(Timer&);
+  explicit Timer(Entry fire) : fire_(fire) {}
   void Fire() { fire_(*this); }
 
  private:
-  Function fire_;
+  Entry fire_;
 };
 
 class Executor {

@@ -13,9 +13,9 @@ namespace muster::coro {
 class Runnable {
  public:
   // Called once for each time it was scheduled, on the executor's thread. It may destroy the Runnable.
-  using Function = void (*)(Runnable&);
+  using Entry = void (*)(Runnable&);
 
-  explicit Runnable(Function run) : run_(run) {}
+  explicit Runnable(Entry run) : run_(run) {}
   Runnable(const Runnable&) = delete;
   Runnable& operator=(const Runnable&) = delete;
 
@@ -29,7 +29,7 @@ class Runnable {
   friend class RemoteInbox;
 
   Runnable* next_ = nullptr;
-  Function run_;
+  Entry run_;
 };
 
 // First in, first out. Moving it is cheap and leaves an empty list behind.

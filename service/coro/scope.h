@@ -89,7 +89,7 @@ class Scope {
 
  private:
   struct ChildBase : Runnable {
-    ChildBase(Runnable::Function run, Scope& owner) : Runnable(run), scope(owner) {}
+    ChildBase(Runnable::Entry run, Scope& owner) : Runnable(run), scope(owner) {}
     static void* operator new(std::size_t size) { return FrameAllocator::Allocate(size); }
     static void operator delete(void* block, std::size_t size) noexcept { FrameAllocator::Free(block, size); }
 

@@ -80,7 +80,7 @@ class TaskPromiseBase : public Runnable {
   }
 
  protected:
-  explicit TaskPromiseBase(Runnable::Function run) : Runnable(run) {}
+  explicit TaskPromiseBase(Runnable::Entry run) : Runnable(run) {}
   ~TaskPromiseBase() = default;
 
  private:
