@@ -7,3 +7,5 @@ find_package(fmt CONFIG REQUIRED)
 find_package(GTest REQUIRED)
 # Its registry's data model and serializer alone (prometheus-cpp::core), never its HTTP server.
 find_package(prometheus-cpp CONFIG REQUIRED)
+# Beast and Asio, headers only: the admin listener.
+find_package(Boost 1.74 REQUIRED)
