@@ -34,8 +34,20 @@ if(MUSTER_SANITIZE)
   add_link_options(-fsanitize=${MUSTER_SANITIZE})
 endif()
 
-# muster_library(NAME SOURCES ... [HEADERS ...] [DEPS ...]): the library of one folder.
-# Its includes are written from the project's root ("service/base/clock.h").
+# Whether a target of this folder is installed: what serves only tests and benchmarks is not.
+function(muster_is_installed result)
+  cmake_path(IS_PREFIX PROJECT_SOURCE_DIR "${CMAKE_CURRENT_SOURCE_DIR}" inside)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  if(inside AND NOT folder MATCHES "^(tests|docs)(/|$)" AND NOT MUSTER_SANITIZE)
+    set(${result} ON PARENT_SCOPE)
+  else()
+    set(${result} OFF PARENT_SCOPE)
+  endif()
+endfunction()
+
+# muster_library(NAME SOURCES ... [HEADERS ...] [DEPS ...]): the library of one folder, muster_base as muster::base.
+# Its includes are written from the project's root ("service/base/clock.h"), also by those who use it installed; so
+# HEADERS names every header that another folder may include.
 function(muster_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;DEPS" ${ARGN})
   if(ARG_SOURCES)
@@ -46,10 +58,23 @@ function(muster_library name)
     add_library(${name} INTERFACE ${ARG_HEADERS})
     set(scope INTERFACE)
   endif()
-  add_library(muster::${name} ALIAS ${name})
+  string(REGEX REPLACE "^muster_" "" short ${name})
+  add_library(muster::${short} ALIAS ${name})
   target_include_directories(${name} ${scope}
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/muster>)
+  target_compile_features(${name} ${scope} cxx_std_20)
   target_link_libraries(${name} ${scope} ${ARG_DEPS})
+
+  muster_is_installed(installed)
+  if(installed)
+    set_target_properties(${name} PROPERTIES EXPORT_NAME ${short})
+    install(TARGETS ${name} EXPORT musterTargets ARCHIVE COMPONENT Development)
+    file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+    foreach(header IN LISTS ARG_HEADERS)
+      cmake_path(GET header PARENT_PATH sub)
+      install(FILES ${header} DESTINATION include/muster/${folder}/${sub} COMPONENT Development)
+    endforeach()
+  endif()
 endfunction()
 
 # muster_binary(NAME SOURCES ... DEPS ...): a program; it lands in bin/ of the build.
@@ -59,6 +84,10 @@ function(muster_binary name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE muster_flags ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  muster_is_installed(installed)
+  if(installed)
+    install(TARGETS ${name} RUNTIME COMPONENT Runtime)
+  endif()
 endfunction()
 
 # muster_test(NAME SUITE s SOURCES ... DEPS ... [TIMEOUT seconds]): a GoogleTest program; `ctest -L s` runs the suite.

@@ -1,11 +1,18 @@
-# What the project builds on, found once. Protobuf has no CMake config on Debian, so FindProtobuf comes before gRPC.
+# What the project builds on, found once. Each line that starts with find_package is a need of the installed libraries
+# too: muster-config.cmake repeats it. What only the tests need is indented below.
+#
+# Protobuf has no CMake config on Debian, so FindProtobuf comes before gRPC.
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(fmt CONFIG REQUIRED)
-find_package(GTest REQUIRED)
+find_package(nlohmann_json REQUIRED)
 # Its registry's data model and serializer alone (prometheus-cpp::core), never its HTTP server.
 find_package(prometheus-cpp CONFIG REQUIRED)
 # Beast and Asio, headers only: the admin listener.
 find_package(Boost 1.74 REQUIRED)
+
+if(PROJECT_IS_TOP_LEVEL)
+  find_package(GTest REQUIRED)
+endif()

@@ -217,6 +217,21 @@ def readmes(paths):
             yield folder, 1, "no README.md"
 
 
+def listed(paths, read):
+    """Every source is named in the CMakeLists.txt of its folder: none is dead, no header is missing when installed."""
+    for path in paths:
+        if path.startswith(("service/", "client/")) and path.endswith(CPP):
+            folder, name = os.path.split(path)
+            while folder and f"{folder}/CMakeLists.txt" not in paths:
+                folder, last = os.path.split(folder)
+                name = f"{last}/{name}"
+            if not folder or not re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w.-])", read(f"{folder}/CMakeLists.txt")):
+                yield path, 1, "no CMakeLists.txt lists it"
+
+
+TREE_RULES = {"readme": lambda paths, _: readmes(paths), "listed": listed}
+
+
 def is_allowed(rule, path):
     return any(rule == name and fnmatch.fnmatch(path, pattern) for name, pattern, _ in ALLOWED)
 
@@ -240,11 +255,17 @@ def project_files(root):
 def check(root):
     """All breaches below root, as (path, line, rule, message)."""
     paths = project_files(root)
-    breaches = [(*where, "readme", message) for *where, message in readmes(set(paths))]
+
+    def read(path):
+        with open(os.path.join(root, path), encoding="utf-8") as stream:
+            return stream.read()
+
+    breaches = []
+    for name, rule in TREE_RULES.items():
+        breaches += [(path, number, name, message) for path, number, message in rule(set(paths), read)]
     for path in paths:
         try:
-            with open(os.path.join(root, path), encoding="utf-8") as stream:
-                file = File(path, stream.read())
+            file = File(path, read(path))
         except UnicodeDecodeError:
             continue  # a picture, a fuzz corpus
         for name, rule in RULES.items():
@@ -259,7 +280,7 @@ def main(arguments):
     for path, number, rule, message in breaches:
         print(f"{path}:{number}: {rule}: {message}")
     broken = {rule for _, _, rule, _ in breaches}
-    rules = len(RULES) + 1
+    rules = len(RULES) + len(TREE_RULES)
     print(f"{rules - len(broken)} passed, {len(broken)} failed, 0 skipped")
     return 1 if breaches else 0
 

@@ -48,6 +48,7 @@ BREACHES = {
         ("tests/clients/package-lock.json", '"resolved": "https://registry.example/a.tgz"\n'),
     ],
     "readme": [("service/store/a.cc", "int a;\n")],
+    "listed": [("service/base/dead.cc", "int a;\n"), ("client/cpp/detail/dead.h", HEADER)],
 }
 
 # Texts that look like a breach and are none.
@@ -64,7 +65,7 @@ INNOCENT = [
 
 
 def breaches_of(path, text):
-    """What tidy says of a tree that holds this file alone (and the README.md of its folder)."""
+    """What tidy says of a tree that holds this file alone, and what its folder must have."""
     with tempfile.TemporaryDirectory() as root:
         os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
         with open(os.path.join(root, path), "w", encoding="utf-8") as stream:
@@ -73,12 +74,14 @@ def breaches_of(path, text):
         if parts[0] == "service" and parts[1] != "store":
             with open(os.path.join(root, *parts[:2], "README.md"), "w", encoding="utf-8") as stream:
                 stream.write("A folder.\n")
+            with open(os.path.join(root, *parts[:2], "CMakeLists.txt"), "w", encoding="utf-8") as stream:
+                stream.write("SOURCES a.cc clock.cc HEADERS a.h\n")
         return tidy.check(root)
 
 
 class Tidy(unittest.TestCase):
     def test_every_rule_has_a_breach_here(self):
-        self.assertEqual(set(BREACHES), set(tidy.RULES) | {"readme"})
+        self.assertEqual(set(BREACHES), set(tidy.RULES) | set(tidy.TREE_RULES))
 
     def test_each_rule_sees_its_breach(self):
         for rule, cases in BREACHES.items():
