@@ -12,6 +12,9 @@ find_package(nlohmann_json REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 # Beast and Asio, headers only: the admin listener.
 find_package(Boost 1.74 REQUIRED)
+# The built-in functions: digests, http.request.
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
 
 if(PROJECT_IS_TOP_LEVEL)
   find_package(GTest REQUIRED)

@@ -12,8 +12,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "service/base/clock.h"
 #include "service/core/command.h"
+#include "service/core/effect.h"
 #include "service/core/id.h"
 #include "service/core/outcome.h"
 #include "service/coro/cancel_token.h"

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
 #include "nlohmann/json.hpp"
+
 #include "service/jobs/error_codec.h"
 #include "service/jobs/json.h"
 
@@ -28,10 +30,14 @@ std::optional<core::Error> ErrorIn(const absl::Status& status) {
 
 absl::StatusCode CodeOf(core::ErrorKind kind) {
   switch (kind) {
-    case core::ErrorKind::kCancelled: return absl::StatusCode::kCancelled;
-    case core::ErrorKind::kTimedOut: return absl::StatusCode::kDeadlineExceeded;
-    case core::ErrorKind::kInvalidInput: return absl::StatusCode::kInvalidArgument;
-    default: return absl::StatusCode::kUnknown;
+    case core::ErrorKind::kCancelled:
+      return absl::StatusCode::kCancelled;
+    case core::ErrorKind::kTimedOut:
+      return absl::StatusCode::kDeadlineExceeded;
+    case core::ErrorKind::kInvalidInput:
+      return absl::StatusCode::kInvalidArgument;
+    default:
+      return absl::StatusCode::kUnknown;
   }
 }
 
@@ -54,10 +60,10 @@ core::Error FromStatus(const absl::Status& status) {
   return error;
 }
 
-// Values of a gather as one JSON array; bytes that are no JSON travel as strings.
+// Values of a gather as one JSON array: text that is no JSON travels as a string, bytes as base64.
 nlohmann::json AsJson(const core::Payload& payload) {
   if (absl::StatusOr<nlohmann::json> parsed = ParseJson(payload); parsed.ok()) return *std::move(parsed);
-  return payload.body();
+  return payload.encoding() == core::Encoding::kText ? payload.body() : absl::Base64Escape(payload.body());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "service/core/outcome.h"
 
 namespace muster::jobs {
@@ -19,8 +20,8 @@ absl::Status Failure(std::string_view type, std::string_view message, core::Payl
 absl::Status InvalidInput(std::string_view message);
 
 // What a body's return means for its future. kCancelled becomes CANCELLED whether or not anyone asked (semantics 11);
-// kInvalidArgument INVALID_INPUT; kDeadlineExceeded TIMED_OUT; all else APPLICATION, with the status code's name as type
-// unless `Failure` gave one.
+// kInvalidArgument INVALID_INPUT; kDeadlineExceeded TIMED_OUT; all else APPLICATION, with the status code's name as
+// type unless `Failure` gave one.
 core::OutcomeRef ToOutcome(absl::StatusOr<core::Payload> result);
 
 // The reverse, for AwaitValue: OK values come out, errors keep kind, type, details and cause when they are returned on.

@@ -1,5 +1,5 @@
-// A core::Error as bytes, for the payload of an absl::Status: how an error keeps its kind, type, details and cause while
-// it travels through a body as a status. Never stored, never sent.
+// A core::Error as bytes, for the payload of an absl::Status: how an error keeps its kind, type, details and cause
+// while it travels through a body as a status. Never stored, never sent.
 #pragma once
 
 #include <optional>

@@ -1,19 +1,27 @@
 #include "service/jobs/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "fmt/format.h"
+#include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/struct.pb.h"
+
 #include "service/jobs/error.h"
+#include "service/jobs/utf8.h"
 
 namespace muster::jobs {
 namespace {
 
 constexpr int kDepthMax = 64;
+// An object in an object is three messages deeper. Protobuf's own limit of 100 would end at 33 objects.
+constexpr int kMessageDepthMax = 3 * kDepthMax + 8;
+
+absl::Status TooDeep() { return InvalidInput(fmt::format("JSON nests deeper than {} levels", kDepthMax)); }
 
 absl::StatusOr<nlohmann::json> FromValue(const google::protobuf::Value& value, int depth) {
-  if (depth > kDepthMax) return InvalidInput(fmt::format("JSON nests deeper than {} levels", kDepthMax));
+  if (depth > kDepthMax) return TooDeep();
   switch (value.kind_case()) {
     case google::protobuf::Value::kNumberValue: {
       const double number = value.number_value();
@@ -58,10 +66,15 @@ void ToValue(const nlohmann::json& json, google::protobuf::Value& value) {
     case nlohmann::json::value_t::number_integer:
     case nlohmann::json::value_t::number_unsigned:
     case nlohmann::json::value_t::number_float:
-      value.set_number_value(json.get<double>());
+      // JSON has no infinity and no NaN; a Value that held one could not be printed by its receiver.
+      if (const double number = json.get<double>(); std::isfinite(number)) {
+        value.set_number_value(number);
+      } else {
+        value.set_null_value(google::protobuf::NULL_VALUE);
+      }
       break;
     case nlohmann::json::value_t::string:
-      value.set_string_value(json.get_ref<const std::string&>());
+      value.set_string_value(MakeUtf8(json.get_ref<const std::string&>()));
       break;
     case nlohmann::json::value_t::array:
       value.mutable_list_value();
@@ -69,7 +82,9 @@ void ToValue(const nlohmann::json& json, google::protobuf::Value& value) {
       break;
     case nlohmann::json::value_t::object:
       value.mutable_struct_value();
-      for (const auto& [key, member] : json.items()) ToValue(member, (*value.mutable_struct_value()->mutable_fields())[key]);
+      for (const auto& [key, member] : json.items()) {
+        ToValue(member, (*value.mutable_struct_value()->mutable_fields())[MakeUtf8(key)]);
+      }
       break;
     default:
       value.set_null_value(google::protobuf::NULL_VALUE);
@@ -84,7 +99,12 @@ absl::StatusOr<nlohmann::json> ParseJson(const core::Payload& payload) {
       return nlohmann::json(nullptr);
     case core::Encoding::kJson: {
       google::protobuf::Value value;
-      if (!value.ParseFromString(payload.body())) return InvalidInput("the JSON payload cannot be read");
+      google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(payload.body().data()),
+                                                    static_cast<int>(payload.body().size()));
+      stream.SetRecursionLimit(kMessageDepthMax);
+      if (!value.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) {
+        return InvalidInput(fmt::format("the JSON payload cannot be read, or nests deeper than {} levels", kDepthMax));
+      }
       return FromValue(value, 0);
     }
     case core::Encoding::kText:
@@ -102,7 +122,7 @@ absl::StatusOr<nlohmann::json> ParseJson(const core::Payload& payload) {
     return depth <= kDepthMax;
   };
   nlohmann::json parsed = nlohmann::json::parse(payload.body(), bounded, /*allow_exceptions=*/false);
-  if (depth_seen > kDepthMax) return InvalidInput(fmt::format("JSON nests deeper than {} levels", kDepthMax));
+  if (depth_seen > kDepthMax) return TooDeep();
   if (parsed.is_discarded()) return InvalidInput("the payload says application/json but is not JSON");
   return parsed;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "fmt/format.h"
 
 namespace muster::jobs {
@@ -14,7 +15,8 @@ constexpr size_t kResemblingDistanceMax = 3;
 bool IsName(std::string_view name) {
   if (name.empty() || name.size() > kNameMax) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   });
 }
 
@@ -38,8 +40,9 @@ size_t Distance(std::string_view a, std::string_view b) {
 
 absl::Status Registry::Add(Function function) {
   if (!IsName(function.name)) {
-    return absl::InvalidArgumentError(fmt::format(
-        "function name \"{}\": must be 1 to {} characters of a-z, A-Z, 0-9, '.', '_' and '-'", function.name, kNameMax));
+    return absl::InvalidArgumentError(
+        fmt::format("function name \"{}\": must be 1 to {} characters of a-z, A-Z, 0-9, '.', '_' and '-'",
+                    function.name, kNameMax));
   }
   if (Find(function.name) != nullptr) {
     return absl::AlreadyExistsError(fmt::format("a function named \"{}\" is registered already", function.name));
@@ -72,7 +75,8 @@ absl::Status Registry::AddBlocking(std::string name, std::string description, Pa
 }
 
 const Function* Registry::Find(std::string_view name) const {
-  const auto found = by_name_.find(std::string(name));
+  // The map's own kind of string_view: a lookup copies nothing.
+  const auto found = by_name_.find(absl::string_view(name.data(), name.size()));
   return found == by_name_.end() ? nullptr : functions_[found->second].get();
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+
 #include "service/core/command.h"
 #include "service/coro/task.h"
 #include "service/jobs/context.h"
