@@ -18,7 +18,7 @@
 #include "service/core/effect.h"
 #include "service/core/id.h"
 #include "service/core/outcome.h"
-#include "service/coro/cancel_token.h"
+#include "service/coro/cancel.h"
 #include "service/coro/task.h"
 
 namespace muster::jobs {

@@ -20,7 +20,7 @@
 #include "service/core/command.h"
 #include "service/core/effect.h"
 #include "service/core/shard.h"
-#include "service/coro/cancel_token.h"
+#include "service/coro/cancel.h"
 #include "service/coro/task.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/loop.h"
