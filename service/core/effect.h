@@ -54,6 +54,9 @@ struct CancelJob {
   uint32_t attempt = 1;
   std::string message;
   bool abandoned = false;
+  // The cancel went to the future that the body awaits (semantics 12): the body's token counts it, nothing is
+  // delivered.
+  bool forwarded = false;
 };
 // Answer to Await.
 struct AwaitEnded {

@@ -79,6 +79,20 @@ struct ShardStats {
   uint64_t request_ids = 0;
   uint64_t groups = 0;
   uint64_t timers = 0;
+
+  ShardStats& operator+=(const ShardStats& other) {
+    futures += other.futures;
+    pending += other.pending;
+    waits += other.waits;
+    streams += other.streams;
+    calls += other.calls;
+    links += other.links;
+    pins += other.pins;
+    request_ids += other.request_ids;
+    groups += other.groups;
+    timers += other.timers;
+    return *this;
+  }
 };
 
 class Shard {

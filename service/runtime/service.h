@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "service/base/clock.h"
 #include "service/core/command.h"
 #include "service/core/effect.h"
@@ -26,14 +28,10 @@
 #include "service/executor/loop.h"
 #include "service/jobs/registry.h"
 #include "service/runtime/limits.h"
+#include "service/runtime/namespaces.h"
 #include "service/runtime/observer.h"
 
 namespace muster::runtime {
-
-struct Namespace {
-  core::NamespaceId id = 0;
-  uint16_t tag = 0;
-};
 
 struct SubmitAnswer {
   core::FutureId id;
@@ -70,8 +68,8 @@ class CompletionStream {
   struct Batch {
     std::vector<core::Completion> completions;
     uint64_t remaining = 0;
-    bool ended = false;      // the last batch
-    bool timed_out = false;  // and it ended because the timeout ran out
+    bool ended = false;        // the last batch
+    bool timed_out = false;    // and it ended because the timeout ran out
     std::string resume_token;  // goes on behind this batch
   };
   // Waits until something is there: completions (at most `max`), the end or the timeout. After `ended` it must not be
@@ -95,6 +93,7 @@ class Service {
     uint32_t incarnation = 1;
     core::ShardIndex shards = 64;  // fixed for the life of a journal
     base::Duration call_retention = std::chrono::seconds(60);
+    size_t blocking_queue_max = 10'000;  // blocking jobs accepted and not running; the pool's queue holds as many
   };
 
   // One shard runner a loop is made here; `loops` must not be running yet.
@@ -123,7 +122,7 @@ class Service {
   // The same without a coroutine: for streams with many items in flight. The receiver may be called before this
   // returns. 0 when it was rejected or done at once; else a handle for DetachAttached.
   core::Token SubmitAttached(core::Submit command, CallReceiver* receiver);
-  // The receiver hears no more. `cancel` cancels the future too (its id is `id`).
+  // The receiver hears no more; the future lives on for `call_retention` after its end.
   void DetachAttached(core::Token handle);
 
   // EMPTY_SET, SET_TOO_LARGE, TOO_MANY_WAITERS, unknown ids. `timeout` absent: unbounded.
@@ -132,7 +131,7 @@ class Service {
                                               coro::CancelToken& token);
   // An empty set ends at once (semantics 37). TOO_MANY_STREAMS, INVALID_RESUME_TOKEN, unknown ids.
   coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> AsCompleted(core::NamespaceId ns, core::FutureSet set,
-                                                                           StreamOptions options);
+                                                                            StreamOptions options);
   // The members of a group, in order of creation within each shard. EMPTY_SET when there are none.
   coro::Task<absl::StatusOr<std::vector<core::FutureId>>> GroupMembers(core::NamespaceId ns, std::string group);
 
@@ -140,15 +139,18 @@ class Service {
   coro::Task<absl::StatusOr<ListAnswer>> List(core::ListQuery query, std::string page_token);
   // For ids: in input order. For a group: its live members.
   coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffect>>>> Cancel(core::NamespaceId ns,
-                                                                                              core::FutureSet set,
-                                                                                              std::string message);
+                                                                                                core::FutureSet set,
+                                                                                                std::string message);
   // One status an id.
   coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, absl::Status>>>> Delete(core::NamespaceId ns,
-                                                                                         core::FutureSet set);
+                                                                                          core::FutureSet set);
   coro::Task<absl::StatusOr<core::State>> SettlePromise(core::SettlePromise command);
 
-  // From any thread: submits are refused with DRAINING from now on, and open waits, streams and calls end with it.
+  // From any thread: submits are refused with DRAINING from now on, and open waits and streams end with it. Calls go
+  // on: their jobs have the drain's grace to end.
   void BeginDrain();
+  // From any thread: open calls end with DRAINING too; the grace is over.
+  void FinishDrain();
   // From any thread: jobs whose bodies run or are queued to.
   uint64_t RunningJobs() const;
   // From any thread: cancels every running body; the last step of a drain's grace.

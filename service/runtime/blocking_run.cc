@@ -1,0 +1,100 @@
+#include <exception>
+#include <utility>
+
+#include "service/jobs/error.h"
+#include "service/runtime/job_run.h"
+
+namespace muster::runtime {
+
+BlockingRun::BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob start)
+    : runner_(runner),
+      function_(function),
+      start_(std::move(start)),
+      name_space_(runner.shared().namespaces.Name(start_.ns)) {}
+
+const jobs::Metadata& BlockingRun::metadata() const {
+  static const jobs::Metadata kNone;
+  return start_.options ? start_.options->metadata : kNone;
+}
+
+void BlockingRun::Enqueue() {
+  auto self = shared_from_this();
+  absl::StatusOr<executor::BlockingPool::ItemPtr> item = runner_.shared().pool.Submit([self] { self->RunBody(); });
+  if (item.ok()) {
+    item_ = *std::move(item);
+    return;
+  }
+  // Admission keeps the queue from filling up, so this is the pool of a service that is going away.
+  runner_.loop().Post([self, status = item.status()] {
+    self->End(jobs::ToOutcome(jobs::Failure("Unavailable", std::string(status.message()))));
+  });
+}
+
+bool BlockingRun::Withdraw() {
+  if (item_ == nullptr || !runner_.shared().pool.Withdraw(item_)) return false;
+  runner_.shared().usage.running_jobs.fetch_sub(1, std::memory_order_relaxed);
+  runner_.dispatcher().blocking_.erase(start_.id);
+  return true;
+}
+
+void BlockingRun::DeliverCancel(bool abandoned) {
+  cancelled_.store(true, std::memory_order_release);
+  if (!abandoned || abandoned_) return;
+  abandoned_ = true;
+  runner_.shared().pool.Abandon(item_);
+  runner_.shared().usage.abandoned_jobs.fetch_add(1, std::memory_order_relaxed);
+}
+
+void BlockingRun::RunBody() {
+  auto self = shared_from_this();
+  runner_.loop().Post([self] {
+    core::JobStarted started;
+    started.id = self->start_.id;
+    started.attempt = self->start_.attempt;
+    self->runner_.Apply(started.id.shard, std::move(started));
+  });
+  core::OutcomeRef outcome;
+  try {
+    outcome = jobs::ToOutcome(function_.blocking(*this, std::move(start_.input)));
+  } catch (const std::exception& e) {  // a function is somebody else's code, and may throw
+    outcome = jobs::ToOutcome(jobs::Failure("Exception", e.what()));
+  } catch (...) {
+    outcome = jobs::ToOutcome(jobs::Failure("Exception", "the function threw something that is no std::exception"));
+  }
+  runner_.loop().Post([self, outcome = std::move(outcome)]() mutable { self->End(std::move(outcome)); });
+}
+
+void BlockingRun::ReportProgress(double fraction, std::string message) {
+  base::MutexLock lock(mutex_);
+  progress_fraction_ = fraction;
+  progress_message_ = std::move(message);
+  if (progress_posted_) return;
+  progress_posted_ = true;
+  runner_.loop().Post([self = shared_from_this()] { self->PostProgress(); });
+}
+
+void BlockingRun::PostProgress() {
+  core::JobProgress progress;
+  progress.id = start_.id;
+  progress.attempt = start_.attempt;
+  {
+    base::MutexLock lock(mutex_);
+    progress_posted_ = false;
+    progress.fraction = progress_fraction_;
+    progress.message = progress_message_;
+  }
+  runner_.Apply(progress.id.shard, std::move(progress));
+}
+
+void BlockingRun::End(core::OutcomeRef outcome) {
+  runner_.shared().usage.running_jobs.fetch_sub(1, std::memory_order_relaxed);
+  if (abandoned_) runner_.shared().usage.abandoned_jobs.fetch_sub(1, std::memory_order_relaxed);
+  core::JobEnded ended;
+  ended.id = start_.id;
+  ended.attempt = start_.attempt;
+  ended.outcome = std::move(outcome);
+  runner_.dispatcher().blocking_.erase(start_.id);
+  runner_.Apply(ended.id.shard, std::move(ended));
+}
+
+}  // namespace muster::runtime

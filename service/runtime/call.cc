@@ -1,0 +1,86 @@
+#include "service/runtime/call.h"
+
+#include <utility>
+#include <variant>
+
+namespace muster::runtime {
+namespace {
+
+SubmitAnswer AnswerOf(const core::Submitted& submitted) {
+  SubmitAnswer answer;
+  answer.id = submitted.id;
+  answer.state = submitted.state;
+  answer.deduplicated = submitted.deduplicated;
+  return answer;
+}
+
+}  // namespace
+
+CallAnswer::CallAnswer(ShardRunner& runner, coro::CancelToken& token)
+    : Suspension(token), runner_(runner), request_(runner.requests().Add(this)) {}
+
+CallAnswer::~CallAnswer() { runner_.requests().Remove(request_); }
+
+void CallAnswer::OnEffect(core::Effect&& effect) {
+  if (auto* submitted = std::get_if<core::Submitted>(&effect)) {
+    refusal_ = submitted->refusal;
+    id_ = submitted->id;
+    if (!refusal_.ok() || left_) Finish();
+    return;
+  }
+  completion_ = std::move(std::get<core::CallEnded>(effect).completion);
+  Finish();
+}
+
+void CallAnswer::OnDrain(const absl::Status& refusal, bool last_step) {
+  if (!last_step || ended()) return;
+  refusal_ = refusal;
+  Finish();
+}
+
+void CallAnswer::Finish() {
+  if (suspended()) Wake();
+}
+
+CallAnswer::CancelReply CallAnswer::OnCancel() {
+  if (id_ || ended()) return CancelReply::kWake;
+  left_ = true;
+  return CancelReply::kForwarded;
+}
+
+AttachedCall::AttachedCall(ShardRunner& runner, core::ShardIndex shard, CallReceiver* receiver)
+    : runner_(runner), shard_(shard), receiver_(receiver), request_(runner.requests().Add(this)) {}
+
+AttachedCall::~AttachedCall() {
+  runner_.requests().Remove(request_);
+  if (ended_flag_ != nullptr) *ended_flag_ = true;
+}
+
+// In each branch this object goes before its receiver hears the last word, which may submit again at once.
+void AttachedCall::OnEffect(core::Effect&& effect) {
+  CallReceiver* const receiver = receiver_;
+  if (auto* submitted = std::get_if<core::Submitted>(&effect)) {
+    if (submitted->refusal.ok()) {
+      receiver->OnAccepted(AnswerOf(*submitted));
+      return;
+    }
+    delete this;
+    receiver->OnRejected(submitted->refusal);
+    return;
+  }
+  core::Completion completion = std::move(std::get<core::CallEnded>(effect).completion);
+  delete this;
+  receiver->OnDone(std::move(completion));
+}
+
+void AttachedCall::OnDrain(const absl::Status& refusal, bool last_step) {
+  if (!last_step) return;
+  CallReceiver* const receiver = receiver_;
+  core::Detach detach;
+  detach.token = request_;
+  runner_.Send(shard_, detach);
+  delete this;
+  receiver->OnRejected(refusal);
+}
+
+}  // namespace muster::runtime

@@ -1,0 +1,65 @@
+#include "service/runtime/namespaces.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+
+#include "service/base/reason.h"
+
+namespace muster::runtime {
+namespace {
+
+constexpr size_t kNameMax = 63;
+
+bool IsName(std::string_view name) {
+  if (name.empty() || name.size() > kNameMax || name.front() == '-' || name.back() == '-') return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+}  // namespace
+
+Namespaces::Namespaces(uint32_t max) : max_(max), entries_(max) {}
+
+absl::StatusOr<Namespace> Namespaces::Open(std::string_view asked) {
+  const std::string name(asked.empty() ? "default" : asked);
+  base::MutexLock lock(mutex_);
+  const auto found = by_name_.find(name);
+  if (found != by_name_.end()) return Namespace{found->second, core::NamespaceTag(name)};
+  if (!IsName(name)) {
+    return base::Refuse(base::Reason::kInvalidField,
+                        fmt::format("namespace \"{}\": must be 1 to {} characters of a-z, 0-9 and '-', with no '-' at "
+                                    "either end",
+                                    name.substr(0, kNameMax + 1), kNameMax),
+                        "namespace");
+  }
+  if (owned_.size() >= max_) {
+    return base::Refuse(base::Reason::kTooManyNamespaces,
+                        fmt::format("namespace \"{}\" would be one more than the {} this server allows: use one that "
+                                    "exists, or raise limits.namespaces_max",
+                                    name, max_),
+                        "namespace");
+  }
+  owned_.push_back(std::make_unique<Entry>(name));
+  const core::NamespaceId id = static_cast<core::NamespaceId>(owned_.size());  // from 1: 0 is no namespace
+  entries_[id - 1].store(owned_.back().get(), std::memory_order_release);
+  by_name_.emplace(name, id);
+  return Namespace{id, core::NamespaceTag(name)};
+}
+
+std::string Namespaces::Name(core::NamespaceId id) const { return At(id).name; }
+
+uint64_t Namespaces::size() const {
+  base::MutexLock lock(mutex_);
+  return owned_.size();
+}
+
+void Namespaces::AddBytes(core::NamespaceId id, int64_t bytes) {
+  if (bytes == 0) return;
+  At(id).bytes.fetch_add(bytes, std::memory_order_relaxed);
+  all_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+int64_t Namespaces::BytesHeld(core::NamespaceId id) const { return At(id).bytes.load(std::memory_order_relaxed); }
+
+}  // namespace muster::runtime

@@ -1,0 +1,58 @@
+// The namespaces in use: their names, and what each holds.
+//
+// A namespace is made on first use and stays; their number is bounded. Threading: any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+
+#include "service/base/mutex.h"
+#include "service/core/id.h"
+
+namespace muster::runtime {
+
+// A namespace as the core knows it.
+struct Namespace {
+  core::NamespaceId id = 0;
+  uint16_t tag = 0;
+};
+
+class Namespaces {
+ public:
+  explicit Namespaces(uint32_t max);
+
+  // "" is "default". INVALID_FIELD unless 1 to 63 characters of a-z, 0-9 and '-', not beginning or ending with '-';
+  // TOO_MANY_NAMESPACES.
+  absl::StatusOr<Namespace> Open(std::string_view name);
+  std::string Name(core::NamespaceId id) const;
+  uint64_t size() const;
+
+  void AddBytes(core::NamespaceId id, int64_t bytes);
+  int64_t BytesHeld(core::NamespaceId id) const;
+  int64_t BytesHeldByAll() const { return all_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Entry {
+    explicit Entry(std::string_view n) : name(n) {}
+    const std::string name;
+    std::atomic<int64_t> bytes{0};  // a plain sum: each loop adds its own changes
+  };
+  Entry& At(core::NamespaceId id) const { return *entries_[id - 1].load(std::memory_order_acquire); }
+
+  const uint32_t max_;
+  std::atomic<int64_t> all_bytes_{0};
+  mutable base::Mutex mutex_;
+  absl::flat_hash_map<std::string, core::NamespaceId> by_name_ MUSTER_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Entry>> owned_ MUSTER_GUARDED_BY(mutex_);
+  // The same without the lock, for the accounts: stored (release) once by Open before the id is known to anyone.
+  std::vector<std::atomic<Entry*>> entries_;
+};
+
+}  // namespace muster::runtime

@@ -1,0 +1,248 @@
+#include "service/runtime/service.h"
+
+#include <utility>
+
+#include "fmt/format.h"
+
+#include "service/base/check.h"
+#include "service/base/reason.h"
+#include "service/base/status.h"
+#include "service/runtime/answer.h"
+#include "service/runtime/call.h"
+#include "service/runtime/service_impl.h"
+#include "service/runtime/stream.h"
+#include "service/runtime/submission.h"
+#include "service/runtime/wait.h"
+
+namespace muster::runtime {
+
+Service::Impl::Impl(const Options& options, const jobs::Registry& registry, const std::vector<executor::Loop*>& loops,
+                    executor::BlockingPool& pool, const base::Clock& clock, Observer& observer)
+    : shared(options, registry, pool, clock, observer, loops.size()) {
+  MUSTER_CHECK(!loops.empty() && loops.size() <= options.shards) << loops.size() << " loops";
+  for (size_t i = 0; i < loops.size(); ++i) {
+    shared.runners.push_back(std::make_unique<ShardRunner>(shared, *loops[i], static_cast<uint8_t>(i)));
+  }
+}
+
+ShardRunner& Service::Impl::Here() {
+  const coro::Executor* here = coro::Executor::Current();
+  for (auto& runner : shared.runners) {
+    if (&runner->loop() == here) return *runner;
+  }
+  MUSTER_CHECK(false) << "a verb was called from outside the service's loops";
+  return *shared.runners.front();
+}
+
+absl::Status Service::Impl::Refused(base::Reason reason, const std::string& message, std::string_view field) {
+  shared.observer.OnRefused(reason);
+  return base::Refuse(reason, message, field);
+}
+
+Service::Service(Options options, const jobs::Registry& registry, std::vector<executor::Loop*> loops,
+                 executor::BlockingPool& pool, const base::Clock& clock, Observer& observer)
+    : impl_(std::make_unique<Impl>(options, registry, loops, pool, clock, observer)) {}
+
+Service::~Service() = default;
+
+const Limits& Service::limits() const { return impl_->shared.options.limits; }
+const jobs::Registry& Service::registry() const { return impl_->shared.registry; }
+const base::Clock& Service::clock() const { return impl_->shared.clock; }
+
+absl::StatusOr<Namespace> Service::OpenNamespace(std::string_view name) {
+  absl::StatusOr<Namespace> opened = impl_->shared.namespaces.Open(name);
+  if (!opened.ok()) {
+    if (const auto reason = base::ReasonOf(opened.status())) impl_->shared.observer.OnRefused(*reason);
+  }
+  return opened;
+}
+
+std::string Service::NamespaceName(core::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
+
+coro::Task<absl::StatusOr<SubmitAnswer>> Service::Submit(core::Submit command) {
+  return SubmitOn(impl_->Here(), std::move(command));
+}
+
+coro::Task<absl::StatusOr<core::Completion>> Service::Call(core::Submit command, coro::CancelToken& token,
+                                                           bool cancel_on_disconnect) {
+  ShardRunner& here = impl_->Here();
+  Shared& shared = impl_->shared;
+  if (absl::Status room = Admit(shared, command); !room.ok()) co_return room;
+  const int64_t waiters = shared.usage.waiters.fetch_add(1, std::memory_order_relaxed);
+  if (waiters >= static_cast<int64_t>(limits().waiters_max)) {
+    shared.usage.waiters.fetch_sub(1, std::memory_order_relaxed);
+    co_return impl_->Refused(base::Reason::kTooManyWaiters,
+                             fmt::format("{} calls wait already, and the limit is {}: retry later, or submit and wait "
+                                         "for many at once",
+                                         waiters, limits().waiters_max));
+  }
+  shared.observer.OnWait(1, 1);
+  CallAnswer answer(here, token);
+  command.token = answer.request();
+  command.attach = true;
+  command.drop_when_delivered = command.options == nullptr || command.options->request_id.empty();
+  command.retention = shared.options.call_retention;
+  const core::ShardIndex shard = PlaceFor(here, command);
+  const core::NamespaceId ns = command.ns;
+  here.Send(shard, std::move(command));
+  absl::Status resumed = co_await answer;
+  shared.usage.waiters.fetch_sub(1, std::memory_order_relaxed);
+  shared.observer.OnWait(-1, 1);
+  // A cancel that came while the submit was under way ends the wait without a CancelledError of its own.
+  const bool left = !resumed.ok() || token.cancelling() > 0;
+  if (!answer.refusal().ok() && !left) co_return answer.refusal();
+  if (resumed.ok() && answer.has_completion()) co_return std::move(answer.completion());
+  core::Detach detach;
+  detach.token = answer.request();
+  here.Send(shard, detach);
+  if (cancel_on_disconnect && answer.id()) {
+    core::Cancel cancel;
+    cancel.ns = ns;
+    cancel.set.ids.push_back(answer.id());
+    cancel.message = "the caller went away";
+    here.Send(TargetShard(shared, answer.id()), std::move(cancel));
+  }
+  co_return absl::CancelledError(token.message());
+}
+
+core::Token Service::SubmitAttached(core::Submit command, CallReceiver* receiver) {
+  ShardRunner& here = impl_->Here();
+  if (absl::Status room = Admit(impl_->shared, command); !room.ok()) {
+    receiver->OnRejected(room);
+    return core::kNoToken;
+  }
+  const core::ShardIndex shard = PlaceFor(here, command);
+  auto* call = new AttachedCall(here, shard, receiver);
+  bool ended = false;
+  call->set_ended_flag(&ended);
+  const core::Token token = call->request();
+  command.token = token;
+  command.attach = true;
+  command.drop_when_delivered = command.options == nullptr || command.options->request_id.empty();
+  command.retention = impl_->shared.options.call_retention;
+  here.Send(shard, std::move(command));
+  if (ended) return core::kNoToken;
+  call->set_ended_flag(nullptr);
+  return token;
+}
+
+void Service::DetachAttached(core::Token handle) {
+  ShardRunner& here = impl_->Here();
+  auto* call = static_cast<AttachedCall*>(here.requests().Find(handle));
+  if (call == nullptr) return;
+  core::Detach detach;
+  detach.token = handle;
+  here.Send(call->shard(), detach);
+  delete call;
+}
+
+coro::Task<absl::StatusOr<WaitAnswer>> Service::Wait(core::NamespaceId ns, core::FutureSet set,
+                                                     core::ReturnWhen return_when,
+                                                     std::optional<base::Duration> timeout, bool take_outcomes,
+                                                     coro::CancelToken& token) {
+  ShardRunner& here = impl_->Here();
+  Shared& shared = impl_->shared;
+  const base::Instant deadline = timeout.has_value() ? base::Later(shared.Now(), *timeout) : base::kNever;
+  absl::StatusOr<std::vector<core::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
+  if (!ids.ok()) co_return ids.status();
+  if (shared.draining.load(std::memory_order_relaxed)) {
+    co_return impl_->Refused(base::Reason::kDraining, "the server is shutting down: wait again when it is back");
+  }
+  const auto members = static_cast<int64_t>(ids->size());
+  const int64_t waiters = shared.usage.waiters.fetch_add(1, std::memory_order_relaxed);
+  const int64_t all_members = shared.usage.wait_members.fetch_add(members, std::memory_order_relaxed) + members;
+  absl::StatusOr<WaitAnswer> result;
+  if (waiters >= static_cast<int64_t>(limits().waiters_max) ||
+      all_members > static_cast<int64_t>(limits().wait_members_max)) {
+    result =
+        impl_->Refused(base::Reason::kTooManyWaiters,
+                       fmt::format("{} calls wait already for {} futures; the limits are {} and {}: retry later, "
+                                   "or wait for fewer at once",
+                                   waiters, all_members - members, limits().waiters_max, limits().wait_members_max));
+  } else {
+    shared.observer.OnWait(1, members);
+    MergedWait wait(here, token, ns, SplitByShard(shared, *ids), return_when, deadline, take_outcomes);
+    wait.Attach();
+    absl::Status resumed = co_await wait;
+    if (resumed.ok()) {
+      result = wait.TakeAnswer();
+    } else {
+      result = std::move(resumed);
+    }
+    shared.observer.OnWait(-1, members);
+  }
+  shared.usage.waiters.fetch_sub(1, std::memory_order_relaxed);
+  shared.usage.wait_members.fetch_sub(members, std::memory_order_relaxed);
+  co_return result;
+}
+
+coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsCompleted(core::NamespaceId ns,
+                                                                                   core::FutureSet set,
+                                                                                   StreamOptions options) {
+  ShardRunner& here = impl_->Here();
+  Shared& shared = impl_->shared;
+  const base::Instant deadline = options.bounded ? base::Later(shared.Now(), options.timeout) : base::kNever;
+  const uint64_t set_hash = HashOfSet(set);
+  std::optional<ResumeToken> resume;
+  if (!options.resume_token.empty()) {
+    resume = ResumeToken::Parse(options.resume_token);
+    if (!resume.has_value() || resume->set_hash != set_hash) {
+      co_return impl_->Refused(base::Reason::kInvalidResumeToken,
+                               "resume_token: not a token that an AsCompleted over this very set has given; start "
+                               "without one, or with the same ids or group",
+                               "resume_token");
+    }
+  }
+  std::vector<core::FutureId> ids;
+  if (!set.ids.empty() || !set.group.empty()) {
+    absl::StatusOr<std::vector<core::FutureId>> resolved = co_await impl_->Resolve(ns, std::move(set));
+    // A group that has nobody (any more) is an iteration that ends at once (semantics 37).
+    const bool none = base::ReasonOf(resolved.status()) == base::Reason::kEmptySet;
+    if (!resolved.ok() && !none) co_return resolved.status();
+    if (resolved.ok()) ids = *std::move(resolved);
+  }
+  if (shared.draining.load(std::memory_order_relaxed)) {
+    co_return impl_->Refused(base::Reason::kDraining, "the server is shutting down: resume when it is back");
+  }
+  const int64_t streams = shared.usage.streams.load(std::memory_order_relaxed);
+  const int64_t members = shared.usage.wait_members.load(std::memory_order_relaxed) + static_cast<int64_t>(ids.size());
+  if (streams >= static_cast<int64_t>(limits().streams_max) ||
+      members > static_cast<int64_t>(limits().wait_members_max)) {
+    co_return impl_->Refused(
+        base::Reason::kTooManyStreams,
+        fmt::format("{} streams are open over {} futures; the limits are {} and {}: close some, or "
+                    "take fewer at once",
+                    streams, members - static_cast<int64_t>(ids.size()), limits().streams_max,
+                    limits().wait_members_max));
+  }
+  auto stream = std::make_unique<MergedStream>(here, ns, SplitByShard(shared, ids), deadline, options.take_outcomes,
+                                               set_hash, resume.has_value() ? &*resume : nullptr);
+  absl::Status attached = co_await stream->Attach();
+  if (!attached.ok()) co_return attached;
+  co_return std::unique_ptr<CompletionStream>(std::move(stream));
+}
+
+void Service::BeginDrain() {
+  impl_->shared.draining.store(true, std::memory_order_relaxed);
+  for (auto& runner : impl_->shared.runners) {
+    runner->loop().Post([&r = *runner] { r.Drain(/*last_step=*/false); });
+  }
+}
+
+void Service::FinishDrain() {
+  for (auto& runner : impl_->shared.runners) {
+    runner->loop().Post([&r = *runner] { r.Drain(/*last_step=*/true); });
+  }
+}
+
+uint64_t Service::RunningJobs() const {
+  return static_cast<uint64_t>(impl_->shared.usage.running_jobs.load(std::memory_order_relaxed));
+}
+
+void Service::CancelAllJobs(std::string message) {
+  for (auto& runner : impl_->shared.runners) {
+    runner->loop().Post([&r = *runner, message] { r.dispatcher().CancelAll(message); });
+  }
+}
+
+}  // namespace muster::runtime

@@ -1,0 +1,30 @@
+// Submitting: which shard a new future goes to, whether there is room for it, and the answer.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "service/core/command.h"
+#include "service/coro/task.h"
+#include "service/runtime/service.h"
+#include "service/runtime/shard_runner.h"
+#include "service/runtime/shared.h"
+
+namespace muster::runtime {
+
+// The shard an id names; an id of a shard that does not exist goes to one that will say so.
+inline core::ShardIndex TargetShard(const Shared& shared, const core::FutureId& id) {
+  return static_cast<core::ShardIndex>(id.shard % shared.options.shards);
+}
+
+// With a request id the shard follows from it, so that a repetition finds the first. A combinator goes where its first
+// member is. All else stays on the caller's loop.
+core::ShardIndex PlaceFor(const ShardRunner& home, const core::Submit& command);
+
+// Whether the service has room for it: DRAINING, TOO_MANY_FUTURES, TOO_MANY_BYTES, TOO_MANY_REQUEST_IDS, QUEUE_FULL.
+absl::Status Admit(Shared& shared, const core::Submit& command);
+
+// Admits, places, sends and awaits the answer. `command.token` is set here.
+coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(ShardRunner& home, core::Submit command);
+
+}  // namespace muster::runtime
