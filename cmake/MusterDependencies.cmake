@@ -15,6 +15,10 @@ find_package(Boost 1.74 REQUIRED)
 # The built-in functions: digests, http.request.
 find_package(OpenSSL REQUIRED)
 find_package(CURL REQUIRED)
+# The server's options and log.
+find_package(CLI11 CONFIG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
 
 if(PROJECT_IS_TOP_LEVEL)
   find_package(GTest REQUIRED)

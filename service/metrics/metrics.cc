@@ -35,7 +35,6 @@ Metrics::Metrics() {
   cancel_latency = registry.GetHistogram(Id::kCancelLatency);
   waits_open = registry.GetGauge(Id::kWaitsOpen);
   wait_members = registry.GetGauge(Id::kWaitMembers);
-  loop_lag = registry.GetHistogram(Id::kLoopLag);
   loop_turns = registry.GetCounter(Id::kLoopTurns);
   pool_threads = registry.GetGauge(Id::kPoolThreads);
   pool_busy = registry.GetGauge(Id::kPoolBusy);
@@ -88,6 +87,8 @@ FunctionMetrics Metrics::Function(std::string_view name, std::string_view kind) 
 }
 
 Gauge Metrics::StreamsOpen(std::string_view rpc) { return registry.GetGauge(Id::kStreamsOpen, {rpc}); }
+
+Gauge Metrics::LoopLag(std::size_t loop) { return registry.GetGauge(Id::kLoopLag, {std::to_string(loop)}); }
 
 Counter Metrics::LoopBlocked(std::size_t loop) { return registry.GetCounter(Id::kLoopBlocked, {std::to_string(loop)}); }
 

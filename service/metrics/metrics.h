@@ -75,7 +75,6 @@ class Metrics {
   std::array<Gauge, kFutureStates> futures;
   Histogram job_queue, submit_to_done, cancel_latency;
   Gauge waits_open, wait_members;
-  Histogram loop_lag;
   Counter loop_turns;
   Gauge pool_threads, pool_busy, pool_queue_length, pool_queue_capacity, pool_abandoned;
   Histogram pool_queue_wait;
@@ -97,6 +96,7 @@ class Metrics {
   // For what is no job; `kind` is promise, gather, shield or wait_for.
   FunctionMetrics Combinator(std::string_view kind) { return Function("none", kind); }
   Gauge StreamsOpen(std::string_view rpc);
+  Gauge LoopLag(std::size_t loop);
   Counter LoopBlocked(std::size_t loop);
 
   // Once, at start.

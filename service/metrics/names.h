@@ -46,8 +46,8 @@ enum class Buckets {
   X(WaitsOpen, "muster_waits_open", kGauge, kNone, "", "Open Wait, Gather and Call.")                                  \
   X(WaitMembers, "muster_wait_members", kGauge, kNone, "", "Members of all open waits together.")                      \
   X(StreamsOpen, "muster_streams_open", kGauge, kNone, "rpc", "Open AsCompleted and Run streams.")                     \
-  X(LoopLag, "muster_loop_lag_seconds", kHistogram, kLatency, "",                                                      \
-    "How late a loop fired a timer that was due: what a busy or blocked loop adds to everything.")                     \
+  X(LoopLag, "muster_loop_lag_seconds", kGauge, kNone, "loop",                                                         \
+    "The longest turn or timer delay of a loop since the scrape before: what may have been added to an answer.")       \
   X(LoopTurns, "muster_loop_turns_total", kCounter, kNone, "", "Turns of all loops.")                                  \
   X(LoopBlocked, "muster_loop_blocked_total", kCounter, kNone, "loop", "Times that one resume held up its loop.")      \
   X(PoolThreads, "muster_blocking_pool_threads", kGauge, kNone, "", "Threads of the blocking pool.")                   \

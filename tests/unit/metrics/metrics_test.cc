@@ -35,6 +35,7 @@ void TouchEverything(Metrics& metrics) {
   metrics.Function("echo", "async");
   metrics.StreamsOpen("Run");
   metrics.LoopBlocked(0);
+  metrics.LoopLag(0);
   metrics.SetBuildInfo("0.1.0", "abc", "1.51.1");
   metrics.SetDurability("none");
 }
@@ -111,7 +112,7 @@ TEST(Metrics, ThreadsLoseNoCount) {
       threads.emplace_back("count", [&] {
         for (int n = 0; n < kCounts; ++n) {
           metrics.loop_turns.Add();
-          metrics.loop_lag.Observe(0.5);
+          metrics.submit_to_done.Observe(0.5);
           metrics.waits_open.Add();
         }
       });
@@ -119,8 +120,8 @@ TEST(Metrics, ThreadsLoseNoCount) {
     metrics.registry.Render();  // a scrape at the same time
   }
   EXPECT_EQ(metrics.loop_turns.Value(), kThreads * kCounts);
-  EXPECT_EQ(metrics.loop_lag.Count(), static_cast<unsigned>(kThreads * kCounts));
-  EXPECT_DOUBLE_EQ(metrics.loop_lag.Sum(), kThreads * kCounts * 0.5);
+  EXPECT_EQ(metrics.submit_to_done.Count(), static_cast<unsigned>(kThreads * kCounts));
+  EXPECT_DOUBLE_EQ(metrics.submit_to_done.Sum(), kThreads * kCounts * 0.5);
   EXPECT_EQ(metrics.waits_open.Value(), kThreads * kCounts);
 }
 

@@ -1,0 +1,247 @@
+// Where values come from: a YAML file, the environment, flags; and what may not stand beside each other.
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <yaml-cpp/yaml.h>
+
+#include "service/app/config.h"
+#include "service/app/value_text.h"
+
+namespace muster::app {
+namespace {
+
+constexpr size_t kFileBytesMax = 1u << 20;
+
+const Option* FindOption(std::string_view key) {
+  for (const Option& option : Options()) {
+    if (option.key == key) return &option;
+  }
+  return nullptr;
+}
+
+// Whether options live below `key`, as "limits.set_max" below "limits".
+bool IsSection(std::string_view key) {
+  return std::any_of(Options().begin(), Options().end(), [&](const Option& option) {
+    return option.key.size() > key.size() && option.key.starts_with(key) && option.key[key.size()] == '.';
+  });
+}
+
+std::string UnknownKey(std::string_view key) {
+  std::vector<std::string> known;
+  for (const Option& option : Options()) {
+    known.emplace_back(option.key);
+    const size_t dot = option.key.find('.');
+    if (dot != std::string_view::npos) known.emplace_back(option.key.substr(0, dot));
+  }
+  const std::optional<std::string> meant = DidYouMean(key, known);
+  return meant.has_value() ? fmt::format("no such key; did you mean {}?", *meant) : "no such key; see musterd --help";
+}
+
+// The YAML file, read key by key; everything that is wrong with it goes into `loaded.problems`.
+class FileReader {
+ public:
+  FileReader(std::string name, LoadedConfig& loaded) : name_(std::move(name)), loaded_(loaded) {}
+
+  void Read() {
+    std::string text;
+    if (!ReadText(&text)) return;
+    try {
+      const YAML::Node root = YAML::Load(text);
+      if (root.IsNull() || !root.IsDefined()) return;
+      if (!root.IsMap()) return Fail(root, "", "the file must be a mapping of keys to values");
+      ReadMap(root, "");
+    } catch (const YAML::Exception& error) {
+      loaded_.problems.push_back({Where(error.mark), "", fmt::format("no valid YAML: {}", error.msg)});
+    }
+  }
+
+ private:
+  bool ReadText(std::string* text) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(name_.c_str(), "re"), &std::fclose);
+    if (file == nullptr) {
+      loaded_.problems.push_back({name_, "", fmt::format("can't be read: {}", std::strerror(errno))});
+      return false;
+    }
+    text->resize(kFileBytesMax + 1);
+    const size_t size = std::fread(text->data(), 1, text->size(), file.get());
+    text->resize(size);
+    if (std::ferror(file.get()) != 0) {
+      loaded_.problems.push_back({name_, "", fmt::format("can't be read: {}", std::strerror(errno))});
+      return false;
+    }
+    if (size > kFileBytesMax) {
+      loaded_.problems.push_back({name_, "", fmt::format("larger than {}", BytesText(kFileBytesMax))});
+      return false;
+    }
+    return true;
+  }
+
+  std::string Where(const YAML::Mark& mark) const {
+    return mark.is_null() ? name_ : fmt::format("{}:{}", name_, mark.line + 1);
+  }
+  void Fail(const YAML::Node& at, const std::string& key, std::string message) {
+    loaded_.problems.push_back({Where(at.Mark()), key, std::move(message)});
+  }
+
+  void ReadMap(const YAML::Node& map, const std::string& prefix) {
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      if (!entry.first.IsScalar()) {
+        Fail(entry.first, prefix, "a key must be a word");
+        continue;
+      }
+      const std::string key = prefix.empty() ? entry.first.Scalar() : prefix + "." + entry.first.Scalar();
+      if (!seen.insert(key).second) {
+        Fail(entry.first, key, "given twice");
+        continue;
+      }
+      ReadEntry(entry.first, entry.second, key);
+    }
+  }
+
+  void ReadEntry(const YAML::Node& name, const YAML::Node& value, const std::string& key) {
+    const Option* option = FindOption(key);
+    if (option == nullptr) {
+      if (!IsSection(key)) return Fail(name, key, UnknownKey(key));
+      if (value.IsNull()) return;  // a section of which everything is commented out
+      if (!value.IsMap()) return Fail(value, key, "must hold keys of its own");
+      return ReadMap(value, key);
+    }
+    std::string text;
+    if (option->type == ValueType::kList && value.IsSequence()) {
+      for (const YAML::Node& item : value) {
+        if (!item.IsScalar()) return Fail(item, key, "each item must be a plain value");
+        text += (text.empty() ? "" : ",") + item.Scalar();
+      }
+    } else if (value.IsScalar()) {
+      text = value.Scalar();
+    } else if (value.IsNull()) {
+      return Fail(name, key, "has no value");
+    } else {
+      return Fail(value, key, option->type == ValueType::kList ? "must be a list" : "must be one plain value");
+    }
+    if (std::string wrong = StoreValue(*option, text, loaded_.config); !wrong.empty()) {
+      return Fail(value, key, std::move(wrong));
+    }
+    loaded_.origins[key] = Where(value.Mark());
+  }
+
+  const std::string name_;
+  LoadedConfig& loaded_;
+};
+
+void Store(const Option& option, std::string_view text, const std::string& where, LoadedConfig& loaded) {
+  if (std::string wrong = StoreValue(option, text, loaded.config); !wrong.empty()) {
+    loaded.problems.push_back({where, std::string(option.key), std::move(wrong)});
+  } else {
+    loaded.origins[std::string(option.key)] = where;
+  }
+}
+
+bool IsAddressOrNetwork(const std::string& text) {
+  const size_t slash = text.find('/');
+  const std::string host = text.substr(0, slash);
+  in6_addr address{};
+  const bool v4 = inet_pton(AF_INET, host.c_str(), &address) == 1;
+  if (!v4 && inet_pton(AF_INET6, host.c_str(), &address) != 1) return false;
+  if (slash == std::string::npos) return true;
+  const std::optional<uint64_t> bits = ParseCount(std::string_view(text).substr(slash + 1));
+  return bits.has_value() && *bits <= (v4 ? 32u : 128u);
+}
+
+}  // namespace
+
+LoadedConfig LoadConfig(const ConfigSources& sources) {
+  LoadedConfig loaded;
+  for (const Option& option : Options()) loaded.origins[std::string(option.key)] = "default";
+  if (!sources.file.empty()) FileReader(sources.file, loaded).Read();
+  for (const Option& option : Options()) {
+    const std::string variable = VariableOf(option);
+    if (const auto found = sources.environment.find(variable); found != sources.environment.end()) {
+      Store(option, found->second, variable, loaded);
+    }
+  }
+  for (const auto& [key, values] : sources.flags) {
+    const Option* option = FindOption(key);
+    if (option == nullptr || values.empty()) continue;
+    if (option->type == ValueType::kList) {
+      Store(*option, fmt::format("{}", fmt::join(values, ",")), FlagOf(*option), loaded);
+    } else if (values.size() > 1) {
+      loaded.problems.push_back({FlagOf(*option), key, "given twice"});
+    } else {
+      Store(*option, values.front(), FlagOf(*option), loaded);
+    }
+  }
+  CheckTogether(loaded);
+  return loaded;
+}
+
+void CheckTogether(LoadedConfig& loaded) {
+  const Config& config = loaded.config;
+  const auto fail = [&](std::string key, std::string message) {
+    const auto origin = loaded.origins.find(key);
+    loaded.problems.push_back(
+        {origin == loaded.origins.end() ? "default" : origin->second, std::move(key), std::move(message)});
+  };
+  const auto needs_file = [&](const std::string& key, const std::string& path) {
+    struct stat info{};
+    if (path.empty()) return;
+    if (stat(path.c_str(), &info) != 0) return fail(key, fmt::format("\"{}\": {}", path, std::strerror(errno)));
+    if (!S_ISREG(info.st_mode)) fail(key, fmt::format("\"{}\" is no file", path));
+  };
+  const bool tls = !config.tls.cert.empty();
+  if (tls && config.tls.key.empty()) fail("tls.cert", "needs tls.key beside it");
+  if (!tls && !config.tls.key.empty()) fail("tls.key", "needs tls.cert beside it");
+  if (!tls && !config.tls.client_ca.empty()) fail("tls.client_ca", "needs tls.cert and tls.key beside it");
+  needs_file("tls.cert", config.tls.cert);
+  needs_file("tls.key", config.tls.key);
+  needs_file("tls.client_ca", config.tls.client_ca);
+
+  HostPort grpc, admin;
+  ParseHostPort(config.grpc.listen, &grpc);
+  ParseHostPort(config.admin.listen, &admin);
+  if (!tls && !config.insecure && !IsLoopback(grpc.host)) {
+    fail("grpc.listen",
+         fmt::format("{} is not loopback, and without TLS anybody who reaches it can run every function; "
+                     "set tls.cert and tls.key, or insecure to allow it",
+                     config.grpc.listen));
+  }
+  if (!config.insecure && !IsLoopback(admin.host)) {
+    fail("admin.listen", fmt::format("{} is not loopback, and this listener has no TLS; set insecure to allow it",
+                                     config.admin.listen));
+  }
+  if (grpc.port != 0 && grpc.port == admin.port && grpc.host == admin.host) {
+    fail("admin.listen", fmt::format("{} is grpc.listen too", config.admin.listen));
+  }
+  if (config.limits.payload_bytes_max > config.limits.message_bytes_max) {
+    fail("limits.payload_bytes_max",
+         fmt::format("{} is over limits.message_bytes_max, {}", BytesText(config.limits.payload_bytes_max),
+                     BytesText(config.limits.message_bytes_max)));
+  }
+  if (!config.files.root.empty()) {
+    struct stat info{};
+    if (stat(config.files.root.c_str(), &info) != 0) {
+      fail("files.root", fmt::format("\"{}\": {}", config.files.root, std::strerror(errno)));
+    } else if (!S_ISDIR(info.st_mode)) {
+      fail("files.root", fmt::format("\"{}\" is no folder", config.files.root));
+    }
+  }
+  for (const std::string& network : config.http.allow_private) {
+    if (!IsAddressOrNetwork(network)) {
+      fail("http.allow_private",
+           fmt::format("\"{}\" is neither an address nor a network such as 10.0.0.0/8 or fd00::/8", network));
+    }
+  }
+}
+
+}  // namespace muster::app
