@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "service/base/status.h"
+
 #define MUSTER_CO_FATAL_FAILURE_(message) co_return GTEST_MESSAGE_(message, ::testing::TestPartResult::kFatalFailure)
 
 #define CO_ASSERT_TRUE(condition) GTEST_TEST_BOOLEAN_(condition, #condition, false, true, MUSTER_CO_FATAL_FAILURE_)
