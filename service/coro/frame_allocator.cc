@@ -84,6 +84,7 @@ void FrameAllocator::Free(void* block, std::size_t size) noexcept {
   ++lists.count[size_class];
 }
 
+bool FrameAllocator::KeepsLists() { return MUSTER_FRAME_LISTS; }
 std::size_t FrameAllocator::ThreadMisses() { return lists.misses; }
 
 }  // namespace muster::coro
