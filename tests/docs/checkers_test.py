@@ -55,6 +55,17 @@ class Links(Tree):
         self.assertEqual(self.broken("# Here\n[a](https://x.example/y) `[b](none.md)` [c](#here)\n```\n[d](none)\n```\n"), [])
 
 
+    def test_code_that_differs_from_its_file_is_found(self):
+        self.write("a.cc", "int a;\n")
+        page = "<!-- same as a.cc -->\n```cpp\nint a;\n```\n"
+        self.write("docs/page.md", page)
+        self.assertEqual(list(links.stale_code(self.root, "docs/page.md")), [])
+        self.write("docs/page.md", page.replace("int a", "int b"))
+        self.assertEqual(list(links.stale_code(self.root, "docs/page.md")), [(1, "a.cc")])
+        self.write("docs/page.md", page.replace("a.cc", "gone.cc"))
+        self.assertEqual(list(links.stale_code(self.root, "docs/page.md")), [(1, "gone.cc")])
+
+
 class Semantics(Tree):
     def proofs(self, path, text):
         self.write(path, text)

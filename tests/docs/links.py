@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Checks that each link of the project's Markdown to one of its own files, or to a heading there, leads somewhere.
+"""Checks the project's Markdown.
+
+Each link to one of its own files, or to a heading there, leads somewhere. Code below the line `<!-- same as FILE -->`
+is what stands in that file, which some test compiles.
 
 usage: links.py [ROOT]
 """
@@ -12,6 +15,7 @@ import sys
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
+SAME = re.compile(r"^<!-- same as (\S+) -->\n```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#{1,6} +(.*?) *#*$", re.MULTILINE)
 
 
@@ -48,6 +52,20 @@ def broken_links(root, path):
             yield plain.count("\n", 0, match.start()) + 1, target
 
 
+def stale_code(root, path):
+    """Yields (line number, file) for each piece of code that differs from the file it is said to show."""
+    with open(os.path.join(root, path), encoding="utf-8") as stream:
+        text = stream.read()
+    for match in SAME.finditer(text):
+        try:
+            with open(os.path.join(root, match[1]), encoding="utf-8") as stream:
+                same = stream.read() == match[2]
+        except OSError:
+            same = False
+        if not same:
+            yield text.count("\n", 0, match.start()) + 1, match[1]
+
+
 def pages(root):
     listed = subprocess.run(
         ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md"],
@@ -71,7 +89,10 @@ def main(arguments):
         for number, target in broken_links(root, path):
             print(f"{path}:{number}: leads nowhere: {target}")
             bad += 1
-    print(f"{len(found)} pages read, {bad} broken links")
+        for number, file in stale_code(root, path):
+            print(f"{path}:{number}: not what stands in {file}")
+            bad += 1
+    print(f"{len(found)} pages read, {bad} faults")
     return 1 if bad else 0
 
 

@@ -1,9 +1,17 @@
-#include <cstdio>
+#include <iostream>
 
-#include "service/base/clock.h"
+#include "client/cpp/client.h"
 
-int main() {
-  muster::base::ManualClock clock;
-  std::puts("linked");
-  return 0;
+int main(int argc, char** argv) {
+  auto client = muster::client::Client::Connect(argc > 1 ? argv[1] : "127.0.0.1:7411");
+  if (!client.ok()) {
+    std::cerr << client.status() << "\n";
+    return 2;
+  }
+  auto answer = client->Call("echo", muster::client::FromText("hello"));
+  if (!answer.ok()) {
+    std::cerr << answer.status() << "\n";
+    return 1;
+  }
+  std::cout << answer->text() << "\n";
 }
