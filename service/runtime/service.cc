@@ -60,7 +60,7 @@ absl::StatusOr<Namespace> Service::OpenNamespace(std::string_view name) {
 std::string Service::NamespaceName(core::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
 
 coro::Task<absl::StatusOr<SubmitAnswer>> Service::Submit(core::Submit command) {
-  return SubmitOn(impl_->Here(), std::move(command));
+  co_return co_await SubmitOn(impl_->Here(), std::move(command));
 }
 
 coro::Task<absl::StatusOr<core::Completion>> Service::Call(core::Submit command, coro::CancelToken& token,
