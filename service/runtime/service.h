@@ -3,7 +3,7 @@
 // Threading: each verb is called from a coroutine that runs on one of the service's loops and resumes there. What names
 // no shard (a submit without request id) stays on the caller's loop; a future of another loop's shard costs one post
 // each way. Cancelling the caller's token ends the call, never the futures (semantics 98).
-// Lifetime: destroyed after its loops have stopped; `Drain` first.
+// Lifetime: destroyed after its loops have stopped and before they are; drain first.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,9 @@ ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
   }
 }
 
-ShardRunner::~ShardRunner() = default;
+ShardRunner::~ShardRunner() {
+  if (armed_for_ != base::kNever) loop_.RemoveTimer(*this);  // the loop has stopped and still exists
+}
 
 void ShardRunner::OnTimer(coro::Timer& timer) {
   auto& self = static_cast<ShardRunner&>(timer);
