@@ -6,8 +6,6 @@
 
 #include "absl/strings/cord.h"
 
-#include "service/base/cord.h"
-
 namespace muster::client {
 namespace {
 
@@ -91,7 +89,7 @@ absl::Status StatusOfError(const Error& error) {
   if (!message.empty() && !error.message().empty()) message += ": ";
   message += error.message();
   absl::Status status(CodeOf(error.kind()), message);
-  status.SetPayload(kErrorUrl, base::MakeCord(error.SerializeAsString()));
+  status.SetPayload(kErrorUrl, absl::Cord(error.SerializeAsString()));
   return status;
 }
 

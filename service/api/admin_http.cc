@@ -66,6 +66,7 @@ class AdminServer::Impl {
   void Accept();
   void Admit(tcp::socket socket);
   Answer Page(std::string_view path);
+  Answer Command(std::string_view target);
 
   const Options options_;
   Pages pages_;
@@ -130,14 +131,15 @@ class AdminServer::Impl::Session : public std::enable_shared_from_this<Session> 
 
   void Respond() {
     const auto& request = parser_->get();
-    if (request.method() != http::verb::get && request.method() != http::verb::head) {
+    const bool command = request.method() == http::verb::post && owner_.pages_.command;
+    if (!command && request.method() != http::verb::get && request.method() != http::verb::head) {
       return Refuse(http::status::method_not_allowed, "GET and HEAD only.\n");
     }
     if (request.has_content_length() ? parser_->content_length().value_or(0) > 0 : request.chunked()) {
       return Refuse(http::status::payload_too_large, "A request has no body here.\n");
     }
     const std::string_view target(request.target().data(), request.target().size());
-    Answer answer = owner_.Page(target.substr(0, target.find('?')));
+    Answer answer = command ? owner_.Command(target) : owner_.Page(target.substr(0, target.find('?')));
     answer.close = !request.keep_alive() || requests_ >= owner_.options_.requests_max;
     Send(std::move(answer), request.method() == http::verb::head);
   }
@@ -268,6 +270,27 @@ Answer AdminServer::Impl::Page(std::string_view path) {
   } else {
     answer.status = http::status::not_found;
     answer.body = "There are /metrics, /healthz and /readyz.\n";
+  }
+  return answer;
+}
+
+Answer AdminServer::Impl::Command(std::string_view target) {
+  Answer answer;
+  absl::StatusOr<std::string> done = pages_.command(target);
+  if (done.ok()) {
+    answer.body = *std::move(done);
+    return answer;
+  }
+  answer.body = fmt::format("{}\n", std::string(done.status().message()));
+  switch (done.status().code()) {
+    case absl::StatusCode::kNotFound:
+      answer.status = http::status::not_found;
+      break;
+    case absl::StatusCode::kInvalidArgument:
+      answer.status = http::status::bad_request;
+      break;
+    default:
+      answer.status = http::status::service_unavailable;
   }
   return answer;
 }

@@ -1,9 +1,9 @@
 // The admin listener: /metrics, /healthz and /readyz over plain HTTP/1.1, for scrapers, probes and people.
 //
-// It answers GET and HEAD, takes no body, trusts no client: headers are bounded in size, each request, answer and
-// connection in time, connections in number (past the bound the one that has been silent longest is closed, so that a
-// crowd of idle ones can't keep a probe out). It has no TLS and no authentication: keep it on loopback or on a private
-// network.
+// It answers GET and HEAD (and POST where a test server offers commands), takes no body, trusts no client: headers are
+// bounded in size, each request, answer and connection in time, connections in number (past the bound the one that has
+// been silent longest is closed, so that a crowd of idle ones can't keep a probe out). It has no TLS and no
+// authentication: keep it on loopback or on a private network.
 //
 // Threading: one thread of its own, on which the pages are made. Lifetime: destruction closes everything and joins.
 #pragma once
@@ -44,6 +44,8 @@ class AdminServer {
     std::string metrics_content_type;
     base::UniqueFunction<Readiness()> readiness;
     std::string title;  // of the index: name and version
+    // POST, with the request's target; text for the answer. Empty: POST is refused. For tests only.
+    base::UniqueFunction<absl::StatusOr<std::string>(std::string_view target)> command;
   };
 
   // Not OK when the address can't be bound.

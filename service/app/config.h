@@ -22,6 +22,7 @@ namespace muster::app {
 struct Config {
   struct Grpc {
     std::string listen = "127.0.0.1:7411";
+    std::string plaintext_listen;
   } grpc;
   struct Admin {
     std::string listen = "127.0.0.1:7412";
@@ -47,16 +48,25 @@ struct Config {
     base::Duration grace = std::chrono::seconds(30);
   } drain;
   runtime::Limits limits;
+  struct Functions {
+    base::Duration sleep_max = std::chrono::hours(24 * 365);
+  } functions;
   struct Files {
     std::string root;
-    uint64_t bytes_max = 1u << 20;
+    uint64_t read_bytes_max = 1u << 20;
+    uint64_t write_bytes_max = 16u << 20;
+    uint32_t list_max = 1000;
   } files;
   struct Http {
     std::vector<std::string> allow_private;
-    uint32_t connections_max = 256;
-    uint32_t redirects_max = 10;
-    uint64_t response_bytes_max = 1u << 20;
-    base::Duration timeout = std::chrono::seconds(30);
+    std::string ca_file;
+    uint64_t body_bytes_max = 1u << 20;
+    uint64_t request_bytes_max = 1u << 20;
+    base::Duration timeout_max = std::chrono::minutes(10);
+    uint32_t redirects_max = 20;
+    uint32_t transfers_max = 256;
+    uint32_t transfers_per_host_max = 32;
+    uint32_t queue_max = 10'000;
   } http;
   std::string clock = "system";
   std::string ready_file;

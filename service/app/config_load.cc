@@ -206,6 +206,7 @@ void CheckTogether(LoadedConfig& loaded) {
   needs_file("tls.cert", config.tls.cert);
   needs_file("tls.key", config.tls.key);
   needs_file("tls.client_ca", config.tls.client_ca);
+  needs_file("http.ca_file", config.http.ca_file);
 
   HostPort grpc, admin;
   ParseHostPort(config.grpc.listen, &grpc);
@@ -215,6 +216,16 @@ void CheckTogether(LoadedConfig& loaded) {
          fmt::format("{} is not loopback, and without TLS anybody who reaches it can run every function; "
                      "set tls.cert and tls.key, or insecure to allow it",
                      config.grpc.listen));
+  }
+  HostPort plaintext;
+  if (!config.grpc.plaintext_listen.empty()) {
+    if (!ParseHostPort(config.grpc.plaintext_listen, &plaintext)) {
+      fail("grpc.plaintext_listen", fmt::format("\"{}\" is no address", config.grpc.plaintext_listen));
+    } else if (!config.insecure && !IsLoopback(plaintext.host)) {
+      fail("grpc.plaintext_listen",
+           fmt::format("{} is not loopback, and this listener has no TLS; set insecure to allow it",
+                       config.grpc.plaintext_listen));
+    }
   }
   if (!config.insecure && !IsLoopback(admin.host)) {
     fail("admin.listen", fmt::format("{} is not loopback, and this listener has no TLS; set insecure to allow it",

@@ -29,6 +29,7 @@ void Shard::Impl::EmitChanged(Future& future, State from, bool created, int64_t 
   changed.start_time = future.start_time;
   changed.cancel_time = future.cancel_time;
   changed.bytes_held = bytes;
+  if (future.options() != nullptr) changed.options = future.cold->options;
   Emit(std::move(changed));
 }
 

@@ -10,9 +10,9 @@ namespace {
 constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 constexpr int kDigits = 28;
 constexpr int kSequenceBits = 48;
-constexpr int kIncarnationBits = 24;
+constexpr int kIncarnationBits = 30;
 constexpr int kSlotBits = 32;
-constexpr int kShardBits = 16;
+constexpr int kShardBits = 10;
 constexpr int kTagBits = 16;
 constexpr int kCheckBits = 4;
 static_assert(kSequenceBits + kIncarnationBits + kSlotBits + kShardBits + kTagBits + kCheckBits == kDigits * 5);
@@ -68,7 +68,8 @@ constexpr std::array<uint8_t, 256> kDigitValues = MakeDigitValues();
 }  // namespace
 
 std::string FutureId::ToText() const {
-  MUSTER_DCHECK(sequence >> kSequenceBits == 0 && incarnation >> kIncarnationBits == 0) << "an id out of its range";
+  MUSTER_DCHECK(sequence >> kSequenceBits == 0 && incarnation >> kIncarnationBits == 0 && shard >> kShardBits == 0)
+      << "an id out of its range";
   BitWriter writer;
   writer.Put(shard, kShardBits);
   writer.Put(incarnation, kIncarnationBits);

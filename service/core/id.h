@@ -22,7 +22,7 @@ using ShardIndex = uint16_t;
 // The text form is 28 characters of Crockford's base 32 (lower case): opaque to clients, not a secret.
 struct FutureId {
   uint64_t sequence = 0;     // 48 bits; 0 is "no future"
-  uint32_t incarnation = 0;  // 24 bits: raised by each start of the server
+  uint32_t incarnation = 0;  // 30 bits: raised by each start of the server
   uint32_t slot = 0;         // position in the shard's slab: finding a future is an array access
   ShardIndex shard = 0;      // 10 bits in use at most
   uint16_t ns_tag = 0;       // hash of the namespace: what is left to compare once the future itself is gone

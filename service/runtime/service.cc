@@ -58,6 +58,8 @@ absl::StatusOr<Namespace> Service::OpenNamespace(std::string_view name) {
 }
 
 std::string Service::NamespaceName(core::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
+uint64_t Service::NamespaceCount() const { return impl_->shared.namespaces.size(); }
+int64_t Service::BytesHeld() const { return impl_->shared.namespaces.BytesHeldByAll(); }
 
 coro::Task<absl::StatusOr<SubmitAnswer>> Service::Submit(core::Submit command) {
   co_return co_await SubmitOn(impl_->Here(), std::move(command));

@@ -111,6 +111,9 @@ class Service {
   absl::StatusOr<Namespace> OpenNamespace(std::string_view name);
   // Any thread.
   std::string NamespaceName(core::NamespaceId id) const;
+  uint64_t NamespaceCount() const;
+  // What the futures of all namespaces hold.
+  int64_t BytesHeld() const;
 
   // `command.token` and `attach` are set here. Refusals as in core/, and TOO_MANY_FUTURES, TOO_MANY_BYTES,
   // TOO_MANY_REQUEST_IDS, QUEUE_FULL, DRAINING.

@@ -94,6 +94,12 @@ class AdminHttp : public ::testing::Test {
     pages.metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
     pages.readiness = [this] { return Readiness{ready_.load(), "draining"}; };
     pages.title = "musterd 1.2.3";
+    if (commands_) {
+      pages.command = [](std::string_view target) -> absl::StatusOr<std::string> {
+        if (target != "/do/it") return absl::NotFoundError("no such command");
+        return std::string("done\n");
+      };
+    }
     auto server = AdminServer::Start(std::move(options), std::move(pages));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -106,6 +112,7 @@ class AdminHttp : public ::testing::Test {
 
   std::string metrics_ = "muster_waits_open 3\n";
   std::atomic<bool> ready_{true};
+  bool commands_ = false;
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -157,6 +164,19 @@ TEST_F(AdminHttp, OtherMethodsAndBodiesAreRefused) {
   Client chunked(server_->address());
   chunked.Send("GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
   EXPECT_THAT(chunked.ReadToEnd(), StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(AdminHttp, CommandsArePostedWhereThereAreAny) {
+  commands_ = true;
+  Start();
+  const auto post = [&](const std::string& target) {
+    Client client(server_->address());
+    client.Send("POST " + target + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    return client.ReadToEnd();
+  };
+  EXPECT_THAT(post("/do/it"), EndsWith("\r\n\r\ndone\n"));
+  EXPECT_THAT(post("/do/that"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get("/do/it"), StartsWith("HTTP/1.1 404 "));
 }
 
 TEST_F(AdminHttp, GarbageIsAnsweredAndClosed) {

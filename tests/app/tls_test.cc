@@ -27,16 +27,46 @@ namespace {
 
 using ::testing::HasSubstr;
 
-base::Mutex g_mutex;
-std::vector<std::string>& Logged() {
-  static std::vector<std::string> logged;
-  return logged;
+// What was logged, for tests that wait for a line.
+class Lines {
+ public:
+  void Add(std::string line) {
+    base::MutexLock lock(mutex_);
+    lines_.push_back(std::move(line));
+    added_.NotifyAll();
+  }
+  void Clear() {
+    base::MutexLock lock(mutex_);
+    lines_.clear();
+  }
+  // Waits at most ten seconds.
+  bool ComeToHold(const std::string& part) {
+    const base::SystemClock clock;
+    const base::Instant end = clock.Now() + std::chrono::seconds(10);
+    base::MutexLock lock(mutex_);
+    for (;;) {
+      for (const std::string& line : lines_) {
+        if (line.find(part) != std::string::npos) return true;
+      }
+      if (clock.Now() >= end) return false;
+      added_.WaitFor(mutex_, std::chrono::milliseconds(100));
+    }
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar added_;
+  std::vector<std::string> lines_ MUSTER_GUARDED_BY(mutex_);
+};
+
+Lines& Logged() {
+  static Lines lines;
+  return lines;
 }
 void Remember(base::LogLevel, std::string_view message, std::span<const base::LogField> fields) {
   std::string text(message);
   for (const base::LogField& field : fields) text += " " + std::string(field.value.text());
-  base::MutexLock lock(g_mutex);
-  Logged().push_back(text);
+  Logged().Add(std::move(text));
 }
 
 class Tls : public ::testing::Test {
@@ -47,8 +77,7 @@ class Tls : public ::testing::Test {
                                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
     base::SetLogSink(&Remember, base::LogLevel::kDebug);
-    base::MutexLock lock(g_mutex);
-    Logged().clear();
+    Logged().Clear();
   }
   ~Tls() override {
     if (server_ != nullptr) {
@@ -114,18 +143,7 @@ class Tls : public ::testing::Test {
         grpc::CreateCustomChannel("localhost:" + std::to_string(port_), grpc::SslCredentials(options), arguments);
     return channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(seconds));
   }
-  static bool WasLogged(const std::string& part) {
-    base::MutexLock lock(g_mutex);
-    for (const std::string& line : Logged()) {
-      if (line.find(part) != std::string::npos) return true;
-    }
-    return false;
-  }
-  static bool ComesToBeLogged(const std::string& part) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!WasLogged(part) && std::chrono::steady_clock::now() < end) usleep(10'000);
-    return WasLogged(part);
-  }
+  static bool ComesToBeLogged(const std::string& part) { return Logged().ComeToHold(part); }
 
   std::filesystem::path folder_;
   std::unique_ptr<TlsFiles> files_;

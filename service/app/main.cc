@@ -1,0 +1,105 @@
+#include "service/app/main.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "service/app/command_line.h"
+#include "service/app/config.h"
+#include "service/app/logging.h"
+#include "service/app/server.h"
+#include "service/app/signals.h"
+#include "service/app/tls.h"
+#include "service/app/version.h"
+#include "service/metrics/registry.h"
+
+extern char** environ;
+
+namespace muster::app {
+namespace {
+
+constexpr int kFailed = 1, kBadConfiguration = 2;
+
+std::map<std::string, std::string> Environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (const size_t equals = text.find('='); equals != std::string::npos) {
+      variables[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+  }
+  return variables;
+}
+
+// What only reading the files and addresses can tell.
+void CheckDeeply(LoadedConfig& loaded) {
+  const Config& config = loaded.config;
+  if (!loaded.problems.empty() || config.tls.cert.empty()) return;
+  const auto material = LoadTlsMaterial({config.tls.cert, config.tls.key, config.tls.client_ca});
+  if (!material.ok()) {
+    loaded.problems.push_back({loaded.origins.at("tls.cert"), "tls", std::string(material.status().message())});
+  }
+}
+
+int Report(const LoadedConfig& loaded) {
+  for (const Problem& problem : loaded.problems) fmt::print(stderr, "{}\n", ToString(problem));
+  fmt::print(stderr, "{} problem{} in the configuration\n", loaded.problems.size(),
+             loaded.problems.size() == 1 ? "" : "s");
+  return kBadConfiguration;
+}
+
+int PrintReference(const std::string& what) {
+  fmt::print("{}", what == "metrics" ? metrics::ReferenceMarkdown() : ConfigReferenceMarkdown());
+  return 0;
+}
+
+}  // namespace
+
+int Main(int argc, const char* const* argv, const AddFunctions& add) {
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
+  if (!line.ok()) {
+    fmt::print(stderr, "musterd: {}\n", std::string(line.status().message()));
+    return kBadConfiguration;
+  }
+  using Action = CommandLine::Action;
+  if (line->action == Action::kHelp) {
+    fmt::print("{}", HelpText("musterd"));
+    return 0;
+  }
+  if (line->action == Action::kVersion) {
+    fmt::print("musterd {}\n", VersionText());
+    return 0;
+  }
+  if (line->action == Action::kPrintReference) return PrintReference(line->reference);
+
+  ConfigSources sources;
+  sources.environment = Environment();
+  sources.flags = line->flags;
+  sources.file = line->config_file;
+  if (const auto found = sources.environment.find("MUSTER_CONFIG");
+      sources.file.empty() && found != sources.environment.end()) {
+    sources.file = found->second;
+  }
+  LoadedConfig loaded = LoadConfig(sources);
+  CheckDeeply(loaded);
+  if (!loaded.problems.empty()) return Report(loaded);
+  if (line->action == Action::kValidate) {
+    fmt::print("the configuration is valid\n");
+    return 0;
+  }
+  if (line->action == Action::kPrintConfig) {
+    fmt::print("{}", PrintConfig(loaded));
+    return 0;
+  }
+
+  BlockSignals();
+  StartLogging(loaded.config.log.level, loaded.config.log.format);
+  const absl::Status status = RunServer(loaded.config, add);
+  if (!status.ok()) base::LogError("musterd can't serve", {{"error", std::string(status.message())}});
+  StopLogging();
+  return status.ok() ? 0 : kFailed;
+}
+
+}  // namespace muster::app

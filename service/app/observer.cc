@@ -1,0 +1,134 @@
+#include "service/app/observer.h"
+
+#include <string>
+
+#include "service/app/logging.h"
+#include "service/base/log.h"
+
+namespace muster::app {
+namespace {
+
+constexpr std::string_view kFunctionKinds[] = {"async", "blocking", "process", "remote"};
+constexpr std::string_view kFutureKinds[] = {"job", "promise", "gather", "shield", "wait_for"};
+constexpr std::string_view kStates[] = {"pending", "delayed", "queued", "running", "succeeded", "failed", "cancelled"};
+constexpr std::string_view kErrorKinds[] = {"application",     "cancelled",   "timed_out",
+                                            "queue_timed_out", "interrupted", "invalid_input"};
+
+static_assert(static_cast<int>(core::State::kCancelled) == static_cast<int>(metrics::FutureState::kCancelled));
+static_assert(static_cast<int>(core::State::kQueued) == static_cast<int>(metrics::FutureState::kQueued));
+static_assert(static_cast<int>(core::FutureKind::kWaitFor) == 4);
+static_assert(static_cast<int>(core::ErrorKind::kInvalidInput) == 5);
+
+}  // namespace
+
+MetricsObserver::MetricsObserver(metrics::Metrics& metrics, const jobs::Registry& registry)
+    : metrics_(metrics), registry_(registry), as_completed_(metrics.StreamsOpen("AsCompleted")) {
+  for (core::FunctionId id = 0; id < registry.size(); ++id) {
+    const jobs::Function& function = registry.At(id);
+    functions_.push_back(metrics.Function(function.name, kFunctionKinds[static_cast<size_t>(function.kind)]));
+  }
+  for (size_t kind = 1; kind < kinds_.size(); ++kind) kinds_[kind] = metrics.Combinator(kFutureKinds[kind]);
+}
+
+metrics::FunctionMetrics& MetricsObserver::Of(core::FutureKind kind, core::FunctionId function) {
+  return kind == core::FutureKind::kJob ? functions_[function] : kinds_[static_cast<size_t>(kind)];
+}
+
+void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) {
+  if (change.created) {
+    Of(change.kind, change.function).Submitted();
+    futures_.fetch_add(1, std::memory_order_relaxed);
+    if (!core::IsDone(change.to)) pending_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    metrics_.futures[static_cast<size_t>(change.from)].Sub();
+    if (!core::IsDone(change.from) && core::IsDone(change.to)) pending_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  metrics_.futures[static_cast<size_t>(change.to)].Add();
+  if (change.to == core::State::kRunning) {
+    const base::Duration delay = change.options != nullptr ? change.options->delay : base::Duration(0);
+    metrics_.job_queue.Observe(now - change.create_time - delay);
+  }
+  if (core::IsDone(change.to)) Ended(change, now);
+}
+
+void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {
+  metrics::FunctionMetrics& function = Of(change.kind, change.function);
+  function.Done(static_cast<metrics::FutureState>(change.to));
+  if (change.kind == core::FutureKind::kJob) {
+    metrics_.submit_to_done.Observe(now - change.create_time);
+    if (change.start_time != base::kNever) function.Ran(now - change.start_time);
+  }
+  if (change.cancel_time != base::kNever) metrics_.cancel_latency.Observe(now - change.cancel_time);
+  const base::LogLevel level = change.to == core::State::kFailed ? base::LogLevel::kInfo : base::LogLevel::kDebug;
+  if (!base::LogEnabled(level)) return;
+  static base::LogLimiter failures(100, std::chrono::seconds(1));
+  const std::string id = change.id.ToText();
+  const std::string_view name = change.kind == core::FutureKind::kJob
+                                    ? std::string_view(registry_.At(change.function).name)
+                                    : kFutureKinds[static_cast<size_t>(change.kind)];
+  const double seconds = static_cast<double>((now - change.create_time).count()) * 1e-6;
+  std::string_view trace;
+  if (change.options != nullptr) {
+    const auto found = change.options->metadata.find("traceparent");
+    if (found != change.options->metadata.end()) trace = TraceIdOf(found->second);
+  }
+  const std::string_view state = kStates[static_cast<size_t>(change.to)];
+  if (change.to == core::State::kFailed) {
+    base::LogLimited(failures, level, "a future failed",
+                     {{"future_id", id},
+                      {"trace_id", trace},
+                      {"function", name},
+                      {"state", state},
+                      {"kind", kErrorKinds[static_cast<size_t>(change.error_kind)]},
+                      {"seconds", seconds}});
+  } else {
+    base::LogDebug(
+        "a future ended",
+        {{"future_id", id}, {"trace_id", trace}, {"function", name}, {"state", state}, {"seconds", seconds}});
+  }
+}
+
+void MetricsObserver::OnDropped(const core::Dropped& drop) {
+  metrics_.futures[static_cast<size_t>(drop.state)].Sub();
+  futures_.fetch_sub(1, std::memory_order_relaxed);
+  if (!core::IsDone(drop.state)) pending_.fetch_sub(1, std::memory_order_relaxed);
+  if (!drop.unretrieved) return;
+  metrics_.unretrieved_errors.Add();
+  // semantics 19: reported once, here.
+  static base::LogLimiter limiter(20, std::chrono::seconds(1));
+  const std::string id = drop.id.ToText();
+  const bool has_error = drop.outcome != nullptr && drop.outcome->error != nullptr;
+  base::LogLimited(
+      limiter, base::LogLevel::kWarning, "a future failed and nobody ever asked for its error",
+      {{"future_id", id},
+       {"function", drop.kind == core::FutureKind::kJob ? std::string_view(registry_.At(drop.function).name)
+                                                        : kFutureKinds[static_cast<size_t>(drop.kind)]},
+       {"error_type", has_error ? std::string_view(drop.outcome->error->type) : std::string_view()}});
+}
+
+void MetricsObserver::OnGraceExpired(const core::GraceExpired& expired) {
+  metrics_.grace_expired.Add();
+  static base::LogLimiter limiter;
+  const std::string id = expired.id.ToText();
+  const std::string inner = expired.inner.ToText();
+  base::LogLimited(limiter, base::LogLevel::kWarning, "a wait_for gave up on a job that does not end after its cancel",
+                   {{"future_id", id}, {"inner_id", inner}});
+}
+
+void MetricsObserver::OnWait(int open, int64_t members) {
+  metrics_.waits_open.Add(open);
+  metrics_.wait_members.Add(static_cast<double>(open) * static_cast<double>(members));
+}
+
+void MetricsObserver::OnStream(int open, int64_t members) {
+  as_completed_.Add(open);
+  metrics_.wait_members.Add(static_cast<double>(open) * static_cast<double>(members));
+}
+
+void MetricsObserver::OnRefused(base::Reason reason) {
+  metrics_.LimitHit(reason);
+  // Refused before it reached the pool, which counts only what it refuses itself.
+  if (reason == base::Reason::kQueueFull) metrics_.pool_rejected.Add();
+}
+
+}  // namespace muster::app

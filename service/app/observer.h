@@ -1,0 +1,45 @@
+// What the runtime tells about itself, as metrics and log lines.
+//
+// Threading: as runtime::Observer: called on the loops' threads. Lifetime: outlives the runtime::Service; the registry
+// of functions must be complete when it is made, and both references outlive it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "service/jobs/registry.h"
+#include "service/metrics/metrics.h"
+#include "service/runtime/observer.h"
+
+namespace muster::app {
+
+class MetricsObserver final : public runtime::Observer {
+ public:
+  MetricsObserver(metrics::Metrics& metrics, const jobs::Registry& registry);
+
+  void OnChanged(const core::Changed& change, base::Instant now) override;
+  void OnDropped(const core::Dropped& drop) override;
+  void OnGraceExpired(const core::GraceExpired& expired) override;
+  void OnWait(int open, int64_t members) override;
+  void OnStream(int open, int64_t members) override;
+  void OnRefused(base::Reason reason) override;
+
+  // Futures that are held, done ones included; and those that are not done.
+  int64_t futures() const { return futures_.load(std::memory_order_relaxed); }
+  int64_t pending() const { return pending_.load(std::memory_order_relaxed); }
+
+ private:
+  metrics::FunctionMetrics& Of(core::FutureKind kind, core::FunctionId function);
+  void Ended(const core::Changed& change, base::Instant now);
+
+  metrics::Metrics& metrics_;
+  const jobs::Registry& registry_;
+  metrics::Gauge as_completed_;
+  std::vector<metrics::FunctionMetrics> functions_;  // by core::FunctionId
+  std::array<metrics::FunctionMetrics, 5> kinds_;    // by core::FutureKind; kJob is not used
+  std::atomic<int64_t> futures_{0}, pending_{0};     // plain sums
+};
+
+}  // namespace muster::app

@@ -1,0 +1,378 @@
+#include "service/app/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "service/api/admin_http.h"
+#include "service/api/server.h"
+#include "service/app/cgroup.h"
+#include "service/app/grpc_log.h"
+#include "service/app/logging.h"
+#include "service/app/observer.h"
+#include "service/app/signals.h"
+#include "service/app/tls.h"
+#include "service/app/value_text.h"
+#include "service/app/version.h"
+#include "service/base/log.h"
+#include "service/base/status.h"
+#include "service/executor/blocking_pool.h"
+#include "service/executor/manual_time.h"
+#include "service/executor/reactor.h"
+#include "service/executor/watchdog.h"
+#include "service/functions/builtins.h"
+#include "service/jobs/registry.h"
+#include "service/metrics/metrics.h"
+#include "service/runtime/service.h"
+
+namespace muster::app {
+namespace {
+
+// After the grace: how long cancelled bodies, open calls and blocking threads may take to end.
+constexpr base::Duration kCancelledBodies = std::chrono::seconds(2);
+constexpr base::Duration kOpenCalls = std::chrono::seconds(5);
+constexpr base::Duration kBlockingThreads = std::chrono::seconds(2);
+// How long one advance of a manual clock may take in real time.
+constexpr base::Duration kAdvanceLimit = std::chrono::seconds(10);
+
+double Seconds(base::Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
+
+std::string RandomHex(int digits) {
+  std::random_device random;
+  std::string text;
+  while (static_cast<int>(text.size()) < digits) text += fmt::format("{:x}", random() & 0xf);
+  return text;
+}
+
+// Raised by each start: seconds since 2020. What runs within one second has one incarnation, hence WaitForNextSecond.
+uint32_t IncarnationAt(base::Instant now) {
+  return static_cast<uint32_t>(now.time_since_epoch() / std::chrono::seconds(1) - 1'577'836'800);
+}
+
+// A file that others wait for appears with all its content or not at all.
+absl::Status WriteFileAtOnce(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp";
+  std::FILE* file = std::fopen(temporary.c_str(), "we");
+  const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const bool closed = file != nullptr && std::fclose(file) == 0;
+  if (!written || !closed || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    return absl::UnavailableError(fmt::format("ready_file: can't write {}: {}", path, std::strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+// Everything that runs, in the order in which it may refer to what stands above it; it ends the other way round.
+class Assembly {
+ public:
+  explicit Assembly(const Config& config) : config_(config) {}
+
+  absl::Status Start(const AddFunctions& add);
+  int WaitForSignal() { return signals_.WaitBlocking(); }
+  void Drain(int signal);
+
+ private:
+  absl::Status AddAllFunctions(const AddFunctions& add);
+  absl::Status StartAdmin();
+  void MakeLoops();
+  void MakePool();
+  void CountAtScrapes();
+  void WatchLoops();
+  absl::Status SayReady();
+  bool JobsEndWithin(base::Duration limit);
+  absl::StatusOr<std::string> Command(std::string_view target);
+  base::Instant RealNow() const { return real_time_.Now(); }
+
+  const Config config_;
+  const base::SystemClock real_time_;
+  const base::Instant started_ = real_time_.Now();
+  SignalWatcher signals_;
+  metrics::Metrics metrics_;
+  std::unique_ptr<metrics::Registry::Collector> process_;
+  base::ManualClock manual_clock_;
+  const base::Clock& clock_ = config_.clock == "manual" ? static_cast<const base::Clock&>(manual_clock_) : real_time_;
+  int cpus_ = 1;
+  uint32_t threads_ = 0;
+  std::atomic<const char*> not_ready_{"starting"};  // null: ready; stored by main, read by the admin listener
+  std::unique_ptr<TlsFiles> tls_;
+  std::unique_ptr<api::Server> server_;
+  std::unique_ptr<executor::Reactor> reactor_;
+  std::unique_ptr<jobs::Registry> registry_;
+  std::unique_ptr<executor::BlockingPool> pool_;
+  std::unique_ptr<MetricsObserver> observer_;
+  std::unique_ptr<runtime::Service> service_;
+  std::unique_ptr<executor::ManualTime> manual_time_;
+  std::unique_ptr<metrics::Registry::Collector> at_scrapes_;
+  std::unique_ptr<executor::LoopWatchdog> watchdog_;
+  std::unique_ptr<api::AdminServer> admin_;
+  std::string grpc_address_;
+};
+
+absl::Status Assembly::AddAllFunctions(const AddFunctions& add) {
+  MUSTER_ASSIGN_OR_RETURN(reactor_, executor::Reactor::Create({}));
+  registry_ = std::make_unique<jobs::Registry>();
+  functions::BuiltinOptions options;
+  options.sleep_max = config_.functions.sleep_max;
+  options.files.root = config_.files.root;
+  options.files.read_bytes_max = config_.files.read_bytes_max;
+  options.files.write_bytes_max = config_.files.write_bytes_max;
+  options.files.list_max = config_.files.list_max;
+  options.http.allow_private = config_.http.allow_private;
+  options.http.ca_file = config_.http.ca_file;
+  options.http.body_bytes_max = config_.http.body_bytes_max;
+  options.http.request_bytes_max = config_.http.request_bytes_max;
+  options.http.timeout_max = config_.http.timeout_max;
+  options.http.redirects_max = static_cast<int>(config_.http.redirects_max);
+  options.http.transfers_max = static_cast<int>(config_.http.transfers_max);
+  options.http.transfers_per_host_max = static_cast<int>(config_.http.transfers_per_host_max);
+  options.http.queue_max = static_cast<int>(config_.http.queue_max);
+  options.reactor = reactor_.get();
+  options.test_program = config_.clock == "manual";
+  MUSTER_RETURN_IF_ERROR(functions::RegisterBuiltins(*registry_, options));
+  return add == nullptr ? absl::OkStatus() : add(*registry_);
+}
+
+void Assembly::MakeLoops() {
+  api::ServerOptions options;
+  options.listen = config_.grpc.listen;
+  options.plaintext_listen = config_.grpc.plaintext_listen;
+  if (tls_ != nullptr) options.credentials = tls_->credentials();
+  options.info.version = Version();
+  options.info.instance_id = RandomHex(16);
+  if (tls_ != nullptr) options.info.features.emplace_back("tls");
+  if (config_.clock == "manual") options.info.features.emplace_back("manual_clock");
+  options.limits = config_.limits;
+  options.metrics = &metrics_;
+  options.loops = static_cast<int>(config_.loops);
+  options.clock = &clock_;
+  options.manual_clock = config_.clock == "manual";
+  options.loop_spin = cpus_ > 1 ? config_.loop.spin : base::Duration(0);
+  // Room for all that waits, and for the short calls beside it.
+  options.calls_max = std::max(options.calls_max, config_.limits.waiters_max + config_.limits.streams_max + 10'000);
+  server_ = std::make_unique<api::Server>(std::move(options));
+}
+
+void Assembly::MakePool() {
+  executor::BlockingPool::Options options;
+  options.threads = static_cast<int>(threads_);
+  options.queue_max = config_.blocking.queue;
+  options.clock = &clock_;
+  options.on_start = [this](base::Duration queued) { metrics_.pool_queue_wait.Observe(queued); };
+  pool_ = std::make_unique<executor::BlockingPool>(std::move(options));
+}
+
+void Assembly::CountAtScrapes() {
+  struct PerLoop {
+    executor::Loop* loop;
+    metrics::Gauge lag;
+    metrics::Counter blocked;
+  };
+  std::vector<PerLoop> loops;
+  for (executor::Loop* loop : server_->loops()) {
+    loops.push_back({loop, metrics_.LoopLag(loops.size()), metrics_.LoopBlocked(loops.size())});
+  }
+  at_scrapes_ = metrics_.registry.OnScrape([this, loops = std::move(loops)]() mutable {
+    double turns = 0;
+    for (PerLoop& each : loops) {
+      const executor::LoopStats stats = each.loop->stats();
+      turns += static_cast<double>(stats.turns);
+      each.blocked.Mirror(static_cast<double>(stats.blocked_turns));
+      each.lag.Set(Seconds(each.loop->TakeLagMax()));
+    }
+    metrics_.loop_turns.Mirror(turns);
+    const executor::BlockingPoolStats pool = pool_->stats();
+    metrics_.pool_threads.Set(static_cast<double>(pool.threads));
+    metrics_.pool_busy.Set(static_cast<double>(pool.running));
+    metrics_.pool_queue_length.Set(static_cast<double>(pool.queued));
+    metrics_.pool_queue_capacity.Set(static_cast<double>(pool.queue_max));
+    metrics_.pool_abandoned.Set(static_cast<double>(pool.abandoned));
+    metrics_.pool_rejected.Mirror(static_cast<double>(pool.rejected));
+    const executor::ReactorStats reactor = reactor_->stats();
+    metrics_.reactor_fds.Set(static_cast<double>(reactor.watched));
+    metrics_.reactor_events.Mirror(static_cast<double>(reactor.events));
+    metrics_.namespaces.Set(static_cast<double>(service_->NamespaceCount()));
+    metrics_.namespace_bytes.Set(static_cast<double>(service_->BytesHeld()));
+    metrics_.log_dropped.Mirror(static_cast<double>(LogDropped()));
+  });
+}
+
+void Assembly::WatchLoops() {
+  executor::LoopWatchdog::Options options;
+  options.threshold = config_.loop.blocked_after;
+  options.report = [](const std::string& loop, base::Duration so_far) {
+    static base::LogLimiter limiter;
+    base::LogLimited(limiter, base::LogLevel::kWarning,
+                     "a loop is held up: an async function must not block, make it a blocking one",
+                     {{"loop", loop}, {"seconds", Seconds(so_far)}});
+  };
+  watchdog_ = std::make_unique<executor::LoopWatchdog>(std::move(options));
+  for (executor::Loop* loop : server_->loops()) watchdog_->Watch(*loop);
+}
+
+absl::Status Assembly::StartAdmin() {
+  HostPort address;
+  ParseHostPort(config_.admin.listen, &address);
+  api::AdminServer::Options options;
+  options.address = address.host;
+  options.port = address.port;
+  api::AdminServer::Pages pages;
+  pages.metrics = [this] { return metrics_.registry.Render(); };
+  pages.metrics_content_type = std::string(metrics::Registry::kContentType);
+  pages.readiness = [this] {
+    const char* reason = not_ready_.load(std::memory_order_acquire);
+    return api::Readiness{reason == nullptr, reason == nullptr ? "" : reason};
+  };
+  pages.title = "musterd " + Version();
+  if (manual_time_ != nullptr) {
+    pages.command = [this](std::string_view target) { return Command(target); };
+  }
+  MUSTER_ASSIGN_OR_RETURN(admin_, api::AdminServer::Start(std::move(options), std::move(pages)));
+  return absl::OkStatus();
+}
+
+// POST /clock/advance/1m30s: moves the manual clock, and answers when all is quiet again.
+absl::StatusOr<std::string> Assembly::Command(std::string_view target) {
+  constexpr std::string_view kAdvance = "/clock/advance/";
+  if (!target.starts_with(kAdvance)) return absl::NotFoundError("there is POST /clock/advance/DURATION");
+  const std::optional<base::Duration> by = ParseDuration(target.substr(kAdvance.size()));
+  if (!by.has_value()) return absl::InvalidArgumentError("no duration; write one such as 90s or 1h30m");
+  if (!manual_time_->AdvanceBlocking(*by, kAdvanceLimit)) {
+    return absl::DeadlineExceededError("something is still busy after ten seconds of real time");
+  }
+  return std::string("ok\n");
+}
+
+absl::Status Assembly::Start(const AddFunctions& add) {
+  const CgroupLimits cgroup = ReadCgroupLimits();
+  cpus_ = UsableCpus(cgroup);
+  threads_ = config_.blocking.threads != 0 ? config_.blocking.threads : DefaultBlockingThreads(cpus_);
+  metrics_.SetBuildInfo(Version(), Revision(), GrpcVersion());
+  metrics_.SetDurability("none");
+  process_ = metrics::CollectProcess(metrics_);
+  if (!config_.tls.cert.empty()) {
+    MUSTER_ASSIGN_OR_RETURN(tls_, TlsFiles::Load({config_.tls.cert, config_.tls.key, config_.tls.client_ca}));
+  }
+  MakeLoops();
+  MUSTER_RETURN_IF_ERROR(AddAllFunctions(add));
+  MakePool();
+  observer_ = std::make_unique<MetricsObserver>(metrics_, *registry_);
+  runtime::Service::Options options;
+  options.limits = config_.limits;
+  options.incarnation = IncarnationAt(started_);
+  options.blocking_queue_max = config_.blocking.queue;
+  service_ = std::make_unique<runtime::Service>(options, *registry_, server_->loops(), *pool_, clock_, *observer_);
+  if (config_.clock == "manual") {
+    manual_time_ = std::make_unique<executor::ManualTime>(manual_clock_, server_->loops(),
+                                                          std::vector<executor::BlockingPool*>{pool_.get()});
+  }
+  CountAtScrapes();
+  MUSTER_RETURN_IF_ERROR(StartAdmin());
+
+  // Ids are never used again, not after a quick restart either: nothing is served in the second that gave the
+  // incarnation, so whoever starts later has another one.
+  while (IncarnationAt(RealNow()) == options.incarnation) usleep(5'000);
+  MUSTER_RETURN_IF_ERROR(server_->Start(*service_));
+  WatchLoops();
+  if (cgroup.memory_bytes.has_value() && *cgroup.memory_bytes < config_.limits.namespace_bytes_max) {
+    base::LogWarning(
+        "limits.namespace_bytes_max is more than the memory that this process may use",
+        {{"limit", BytesText(config_.limits.namespace_bytes_max)}, {"memory", BytesText(*cgroup.memory_bytes)}});
+  }
+  return SayReady();
+}
+
+absl::Status Assembly::SayReady() {
+  const std::string& listen = config_.grpc.listen;
+  grpc_address_ = fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), server_->port());
+  base::LogInfo("musterd serves", {{"version", Version()},
+                                   {"revision", Revision()},
+                                   {"grpc", grpc_address_},
+                                   {"admin", admin_->address()},
+                                   {"tls", tls_ != nullptr},
+                                   {"mutual_tls", !config_.tls.client_ca.empty()},
+                                   {"loops", config_.loops},
+                                   {"blocking_threads", threads_},
+                                   {"functions", registry_->size()}});
+  base::LogWarning("durability is none: futures and their outcomes live in memory; a stop or a crash loses them",
+                   {{"durability", "none"}});
+  if (config_.clock == "manual") base::LogWarning("the clock is manual: nothing that takes time happens by itself");
+  if (config_.insecure && tls_ == nullptr) base::LogWarning("insecure: no TLS, anybody who reaches this can run jobs");
+  server_->SetServing(true);
+  not_ready_.store(nullptr, std::memory_order_release);
+  metrics_.ready.Set(1);
+  if (config_.ready_file.empty()) return absl::OkStatus();
+  const absl::Status written = WriteFileAtOnce(
+      config_.ready_file,
+      fmt::format("{{\"grpc\":\"{}\",\"admin\":\"{}\",\"pid\":{}}}\n", grpc_address_, admin_->address(), getpid()));
+  if (!written.ok()) Drain(0);
+  return written;
+}
+
+bool Assembly::JobsEndWithin(base::Duration limit) {
+  const base::Instant end = base::Later(RealNow(), limit);
+  while (service_->RunningJobs() > 0) {
+    if (RealNow() >= end) return false;
+    usleep(2'000);
+  }
+  return true;
+}
+
+// The order is that of api/server.h, which explains it.
+void Assembly::Drain(int signal) {
+  base::LogInfo("draining: no new jobs; running ones have their grace",
+                {{"signal", signal == 0        ? "none"
+                            : signal == SIGINT ? "SIGINT"
+                                               : "SIGTERM"},
+                 {"grace_seconds", Seconds(config_.drain.grace)},
+                 {"running", service_->RunningJobs()}});
+  not_ready_.store("draining", std::memory_order_release);
+  metrics_.ready.Set(0);
+  if (!config_.ready_file.empty()) unlink(config_.ready_file.c_str());
+  server_->SetServing(false);
+  service_->BeginDrain();
+  if (!JobsEndWithin(config_.drain.grace)) {
+    base::LogWarning("the grace is over: running jobs are cancelled", {{"running", service_->RunningJobs()}});
+    service_->CancelAllJobs("the server is shutting down");
+    if (!JobsEndWithin(kCancelledBodies)) {
+      base::LogWarning("jobs do not end after their cancel", {{"running", service_->RunningJobs()}});
+    }
+  }
+  service_->FinishDrain();
+  const int64_t held = observer_->futures(), pending = observer_->pending();
+  server_->StopCalls(kOpenCalls);
+  at_scrapes_.reset();
+  watchdog_.reset();
+  const size_t stuck = pool_->Shutdown(kBlockingThreads);
+  server_->StopLoops();
+  base::LogInfo("stopped", {{"futures_dropped", held},
+                            {"not_done", pending},
+                            {"durability", "none"},
+                            {"seconds", Seconds(RealNow() - started_)}});
+  if (stuck > 0) {
+    // Their threads can be neither stopped nor joined; the process takes them along.
+    base::LogWarning("blocking functions still run and are left", {{"count", stuck}});
+    StopLogging();
+    _exit(0);
+  }
+}
+
+}  // namespace
+
+absl::Status RunServer(const Config& config, const AddFunctions& add) {
+  SendGrpcLogToOurs();
+  Assembly assembly(config);
+  MUSTER_RETURN_IF_ERROR(assembly.Start(add));
+  assembly.Drain(assembly.WaitForSignal());
+  return absl::OkStatus();
+}
+
+}  // namespace muster::app
