@@ -4,6 +4,8 @@
 
 #include "absl/strings/cord.h"
 
+#include "service/base/cord.h"
+
 namespace muster::client {
 namespace {
 
@@ -67,7 +69,7 @@ std::string MetadataOf(const absl::Status& status, const std::string& key) {
 
 absl::Status FromRpcStatus(int code, const std::string& message, const std::string& details) {
   absl::Status status(static_cast<absl::StatusCode>(code), message);
-  if (!status.ok() && !details.empty()) status.SetPayload(kStatusUrl, absl::Cord(details));
+  if (!status.ok() && !details.empty()) status.SetPayload(kStatusUrl, base::MakeCord(details));
   return status;
 }
 

@@ -6,6 +6,8 @@
 
 #include "absl/strings/cord.h"
 
+#include "service/base/cord.h"
+
 namespace muster::client {
 namespace {
 
@@ -89,7 +91,7 @@ absl::Status StatusOfError(const Error& error) {
   if (!message.empty() && !error.message().empty()) message += ": ";
   message += error.message();
   absl::Status status(CodeOf(error.kind()), message);
-  status.SetPayload(kErrorUrl, absl::Cord(error.SerializeAsString()));
+  status.SetPayload(kErrorUrl, base::MakeCord(error.SerializeAsString()));
   return status;
 }
 

@@ -1,6 +1,6 @@
 #include "service/base/reason.h"
 
-#include "absl/strings/cord.h"
+#include "service/base/cord.h"
 
 namespace muster::base {
 namespace {
@@ -29,8 +29,8 @@ absl::StatusCode ReasonCode(Reason reason) { return RowOf(reason).code; }
 
 absl::Status Refuse(Reason reason, std::string_view message, std::string_view field) {
   absl::Status status(ReasonCode(reason), std::string(message));
-  status.SetPayload(kReasonUrl, absl::Cord(std::string(ReasonName(reason))));
-  if (!field.empty()) status.SetPayload(kFieldUrl, absl::Cord(std::string(field)));
+  status.SetPayload(kReasonUrl, MakeCord(ReasonName(reason)));
+  if (!field.empty()) status.SetPayload(kFieldUrl, MakeCord(field));
   return status;
 }
 

@@ -1,6 +1,9 @@
 #include "service/base/thread.h"
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <fstream>
 #include <utility>
 
 #include <pthread.h>
@@ -41,12 +44,26 @@ void Thread::Join() {
   thread_.join();
 }
 
+std::optional<int> CpuQuota(std::string_view cpu_max) {
+  long quota = 0;
+  long period = 0;
+  // sscanf wants a terminated string; "max" for the quota does not scan.
+  if (std::sscanf(std::string(cpu_max).c_str(), "%ld %ld", &quota, &period) != 2) return std::nullopt;
+  if (quota <= 0 || period <= 0) return std::nullopt;
+  return static_cast<int>(std::min<long>((quota + period - 1) / period, 1 << 20));
+}
+
 int UsableCpuCount() {
+  int count = 1;
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
-  if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) return 1;
-  const int count = CPU_COUNT(&cpus);
-  return count < 1 ? 1 : count;
+  if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) count = std::max(1, CPU_COUNT(&cpus));
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string text;
+  if (std::getline(file, text)) {
+    if (const std::optional<int> quota = CpuQuota(text)) count = std::min(count, *quota);
+  }
+  return count;
 }
 
 }  // namespace muster::base

@@ -3,7 +3,9 @@
 // Threading: the object belongs to one owner. Join may block; a thread that joins itself is a bug and CHECKs.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "service/base/function.h"
@@ -27,7 +29,10 @@ class Thread {
   std::thread thread_;
 };
 
-// Number of CPUs this process may run on, at least 1.
+// Number of CPUs this process may use, at least 1: by its affinity and by its control group's quota, rounded up. Not
+// the host's, which in a container is a number that means nothing.
 int UsableCpuCount();
+// The quota in the text of a control group's cpu.max ("max 100000", "150000 100000"), rounded up; nothing if unlimited.
+std::optional<int> CpuQuota(std::string_view cpu_max);
 
 }  // namespace muster::base

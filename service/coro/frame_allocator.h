@@ -13,7 +13,7 @@ class FrameAllocator {
  public:
   static constexpr std::size_t kClassBytes = 64;
   static constexpr std::size_t kClassCount = 32;  // frames above 2 KiB go to operator new
-  static constexpr std::size_t kBytesPerClassMax = 1 << 20;
+  static constexpr std::size_t kBytesPerClassMax = 4 << 20;
 
   static void* Allocate(std::size_t size);
   static void Free(void* block, std::size_t size) noexcept;

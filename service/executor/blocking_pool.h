@@ -72,7 +72,7 @@ class BlockingPool {
     // Null: real time. Otherwise outlives the pool.
     const base::Clock* clock = nullptr;
     // Called on the pool's thread when an item starts, with its time in the queue; and when it has ended, with its run
-    // time. For metrics; must be quick.
+    // time. For metrics; must be quick, and is called by several threads at once.
     base::UniqueFunction<void(base::Duration)> on_start;
     base::UniqueFunction<void(base::Duration)> on_finish;
   };

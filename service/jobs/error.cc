@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 #include "nlohmann/json.hpp"
 
+#include "service/base/cord.h"
 #include "service/jobs/error_codec.h"
 #include "service/jobs/json.h"
 
@@ -18,7 +18,7 @@ constexpr char kErrorUrl[] = "muster/error";
 
 absl::Status WithError(absl::StatusCode code, const core::Error& error) {
   absl::Status status(code, error.message);
-  status.SetPayload(kErrorUrl, absl::Cord(EncodeError(error)));
+  status.SetPayload(kErrorUrl, base::MakeCord(EncodeError(error)));
   return status;
 }
 

@@ -230,6 +230,16 @@ TEST(BoundedQueueTest, EveryItemArrivesOnceBetweenManyThreads) {
   for (int i = 0; i < 3 * kEach; ++i) EXPECT_EQ(seen[i], i);
 }
 
+TEST(ThreadTest, CpuQuotaIsTheControlGroups) {
+  EXPECT_EQ(CpuQuota("max 100000"), std::nullopt);
+  EXPECT_EQ(CpuQuota("200000 100000"), 2);
+  EXPECT_EQ(CpuQuota("150000 100000"), 2);
+  EXPECT_EQ(CpuQuota("10000 100000"), 1);
+  EXPECT_EQ(CpuQuota(""), std::nullopt);
+  EXPECT_EQ(CpuQuota("0 0"), std::nullopt);
+  EXPECT_GE(UsableCpuCount(), 1);
+}
+
 absl::Status Fail(bool fail) { return fail ? absl::NotFoundError("no") : absl::OkStatus(); }
 absl::StatusOr<int> Number(bool fail) {
   MUSTER_RETURN_IF_ERROR(Fail(fail));

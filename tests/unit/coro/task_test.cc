@@ -108,6 +108,17 @@ TEST(TaskDeathTest, ARunningTaskMustNotBeDropped) {
       "live on|died under");
 }
 
+TEST(ManualExecutorDeathTest, IdleWithALiveTaskFailsTheTest) {
+  EXPECT_DEATH(
+      {
+        ManualExecutor executor;
+        Event event;
+        CancelToken token;
+        executor.Run(WaitFor(event, token));
+      },
+      "MUSTER_TEST_SEED=");
+}
+
 TEST(FrameAllocatorTest, FramesMayBeFreedOnAnotherThread) {
   std::vector<std::unique_ptr<Task<int>>> tasks;
   for (int round = 0; round < 3; ++round) {

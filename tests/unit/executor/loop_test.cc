@@ -248,26 +248,126 @@ TEST(LoopTest, WakesThePollerOnceAtATimeAndNeverAfterShutdown) {
   }
 }
 
+// Posts from within Now(), when it is armed.
+class PostingClock final : public base::Clock {
+ public:
+  base::Instant Now() const override {
+    if (armed) {
+      armed = false;
+      loop->Post([this] {
+        if (--left == 0) {
+          all.Open();
+        } else {
+          armed = true;
+        }
+      });
+    }
+    return clock_.Now();
+  }
+  mutable bool armed = false;  // the loop's thread only, as the rest
+  mutable int left = 10;
+  mutable Gate all;
+  Loop* loop = nullptr;
+
+ private:
+  base::SystemClock clock_;
+};
+
+TEST(LoopTest, APostBetweenTheLastLookAndSleepIsSeen) {
+  PostingClock clock;
+  coro::Timer timer([](coro::Timer&) {});
+  Loop::Options options;
+  options.clock = &clock;
+  options.spin = base::Duration::zero();
+  LoopThread thread(std::move(options));
+  clock.loop = &thread.loop();
+  // With a timer armed the loop looks at the clock after it has found nothing to do: that is where the posts come.
+  thread.loop().Post([&] {
+    thread.loop().AddTimer(timer, clock.Now() + hours(1));
+    clock.armed = true;
+  });
+  clock.all.Wait();
+  thread.loop().Post([&] { thread.loop().RemoveTimer(timer); });
+}
+
+// Wake lets the loop go on by another event first, and reports only when the loop has come as far as it can.
+class SlowWakePoller final : public Poller {
+ public:
+  Result Poll(base::Duration timeout) override {
+    base::MutexLock lock(mutex_);
+    if (timeout == kForever) {
+      ++waits_;
+      changed_.NotifyAll();
+      while (!event_ && !woken_ && !shut_down_) changed_.Wait(mutex_);
+    }
+    if (std::exchange(event_, false)) return Result::kEvent;
+    if (std::exchange(woken_, false)) return Result::kWoken;
+    return shut_down_ ? Result::kShutdown : Result::kNothing;
+  }
+  void Wake() override {
+    base::MutexLock lock(mutex_);
+    const int waits_before = waits_;
+    event_ = true;
+    changed_.NotifyAll();
+    while (waits_ == waits_before && !shut_down_) changed_.Wait(mutex_);
+    EXPECT_FALSE(shut_down_) << "the poller was shut down under a Wake";
+    woken_ = true;
+    changed_.NotifyAll();
+  }
+  void Shutdown() override {
+    base::MutexLock lock(mutex_);
+    shut_down_ = true;
+    changed_.NotifyAll();
+  }
+  void WaitUntilPolled() {
+    base::MutexLock lock(mutex_);
+    while (waits_ == 0) changed_.Wait(mutex_);
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  int waits_ MUSTER_GUARDED_BY(mutex_) = 0;
+  bool event_ MUSTER_GUARDED_BY(mutex_) = false;
+  bool woken_ MUSTER_GUARDED_BY(mutex_) = false;
+  bool shut_down_ MUSTER_GUARDED_BY(mutex_) = false;
+};
+
+TEST(LoopTest, ShutsThePollerDownOnlyAfterTheLastWakeWasReported) {
+  auto poller = std::make_unique<SlowWakePoller>();
+  SlowWakePoller* slow = poller.get();
+  Loop::Options options;
+  options.spin = base::Duration::zero();
+  LoopThread thread(std::move(options), std::move(poller));
+  slow->WaitUntilPolled();
+  thread.StopAndJoin();
+}
+
 TEST(LoopWatchdogTest, NoticesABlockedLoopWhileItIsBlockedAndOnlyOnce) {
-  LoopThread thread(Loop::Options{.name = "stuck"});
-  Gate noticed;
+  LoopThread first(Loop::Options{.name = "first"});
+  LoopThread second(Loop::Options{.name = "second"});
+  Gate first_noticed, second_noticed;
   std::atomic<int> reports{0};
   LoopWatchdog watchdog(LoopWatchdog::Options{.threshold = milliseconds(20),
                                               .report = [&](const std::string& name, base::Duration so_far) {
-                                                EXPECT_EQ(name, "stuck");
                                                 EXPECT_GE(so_far, milliseconds(20));
                                                 ++reports;
-                                                noticed.Open();
+                                                (name == "first" ? first_noticed : second_noticed).Open();
                                               }});
-  watchdog.Watch(thread.loop());
-  thread.loop().Post([&] { noticed.Wait(); });  // what no code on a loop may do
-  noticed.Wait();
-  watchdog.Unwatch(thread.loop());
-  thread.StopAndJoin();
-  EXPECT_EQ(reports, 1);
-  EXPECT_EQ(thread.loop().stats().blocked_turns, 1u);
-  EXPECT_GE(thread.loop().TakeLagMax(), milliseconds(20));
-  EXPECT_EQ(thread.loop().TakeLagMax(), base::Duration::zero());
+  watchdog.Watch(first.loop());
+  watchdog.Watch(second.loop());
+  first.loop().Post([&] { second_noticed.Wait(); });  // what no code on a loop may do
+  first_noticed.Wait();
+  // The first loop stays blocked while the watchdog looks a few times more.
+  second.loop().Post([&] { second_noticed.Wait(); });
+  second_noticed.Wait();
+  watchdog.Unwatch(first.loop());
+  watchdog.Unwatch(second.loop());
+  first.StopAndJoin();
+  EXPECT_EQ(reports, 2);
+  EXPECT_EQ(first.loop().stats().blocked_turns, 1u);
+  EXPECT_GE(first.loop().TakeLagMax(), milliseconds(20));
+  EXPECT_EQ(first.loop().TakeLagMax(), base::Duration::zero());
 }
 
 Task<void> SleepAndLog(base::Duration duration, std::vector<base::Duration>* log, base::Instant start) {
@@ -303,6 +403,36 @@ TEST(ManualTimeTest, FiresOneTimerRunsUntilQuietAndRepeats) {
   EXPECT_EQ(log.back(), hours(6));
   thread.StopAndJoin();
   EXPECT_EQ(scope->live(), 0u);
+}
+
+Task<void> SleepThenYields(std::vector<int>* log, int number) {
+  CancelToken token;
+  absl::Status status = co_await coro::Sleep(token, hours(1));
+  CO_ASSERT_OK(status);
+  for (int i = 0; i < 3; ++i) {
+    log->push_back(number);
+    status = co_await coro::Yield(token);
+    CO_ASSERT_OK(status);
+  }
+}
+
+TEST(ManualTimeTest, OfTwoEqualDeadlinesTheFirstIsWorkedOffBeforeTheSecondFires) {
+  base::ManualClock clock;
+  Loop::Options options;
+  options.clock = &clock;
+  options.manual_clock = true;
+  LoopThread thread(std::move(options));
+  ManualTime time(clock, {&thread.loop()}, {});
+  std::vector<int> log;
+  std::optional<coro::Scope> scope;
+  thread.loop().Post([&] {
+    scope.emplace();
+    scope->Spawn(SleepThenYields(&log, 1));
+    scope->Spawn(SleepThenYields(&log, 2));
+  });
+  ASSERT_TRUE(time.AdvanceBlocking(hours(1), seconds(30)));
+  EXPECT_EQ(log, (std::vector<int>{1, 1, 1, 2, 2, 2}));
+  thread.StopAndJoin();
 }
 
 }  // namespace
