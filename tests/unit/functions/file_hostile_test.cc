@@ -112,7 +112,7 @@ TEST_F(HostileFiles, TheKernelsMagicLinksAreRefused) {
   options.files.root = "/proc/self";
   jobs::Registry registry;
   ASSERT_TRUE(RegisterBuiltins(registry, options).ok());
-  for (const std::string path :
+  for (const std::string& path :
        {"fd/" + std::to_string(fd), std::string("exe"), std::string("root/etc/passwd"), std::string("cwd/x")}) {
     EXPECT_EQ(ErrorType(CallBlocking(registry, "file.read", nlohmann::json(path))), "TooManyLinks") << path;
   }
