@@ -154,12 +154,19 @@ void Shard::Impl::CancelJobStep(CancelWalk& walk, Future& job, uint32_t times) {
     return Complete(job, State::kCancelled, Outcome::Cancelled(walk.message));
   }
   if (job.function_kind == FunctionKind::kBlocking) {
-    CancelBody(job, walk.message, true);  // semantics 93
+    CancelBody(job, walk.message, true, times);  // semantics 93
     return Complete(job, State::kCancelled, Outcome::Cancelled(walk.message));
   }
   AwaitLink* await = job.open_await();
-  if (await == nullptr) return CancelBody(job, walk.message, false);
-  // semantics 12: nothing but the target is cancelled, and the body sees what comes of it.
+  if (await == nullptr) return CancelBody(job, walk.message, false, times);
+  // semantics 12: nothing but the target is cancelled, and the body sees what comes of it; its token only counts.
+  CancelJob counted;
+  counted.id = IdOf(job);
+  counted.attempt = job.attempt;
+  counted.message = walk.message;
+  counted.times = times;
+  counted.forwarded = true;
+  Emit(std::move(counted));
   if (await->member == nullptr) {
     if (walk.hops >= kHopsMax) return EndAwaitCancelled(*await, walk.message);
     await->cancel_message = walk.message;
@@ -174,11 +181,12 @@ void Shard::Impl::CancelJobStep(CancelWalk& walk, Future& job, uint32_t times) {
   }
 }
 
-void Shard::Impl::CancelBody(Future& job, const std::string& message, bool abandoned) {
+void Shard::Impl::CancelBody(Future& job, const std::string& message, bool abandoned, uint32_t times) {
   CancelJob cancel;
   cancel.id = IdOf(job);
   cancel.attempt = job.attempt;
   cancel.message = message;
+  cancel.times = times;
   cancel.abandoned = abandoned;
   Emit(std::move(cancel));
 }

@@ -53,6 +53,7 @@ struct CancelJob {
   FutureId id;
   uint32_t attempt = 1;
   std::string message;
+  uint32_t times = 1;  // how often it was asked at once: a gather cancels a duplicate as often as it stands there
   bool abandoned = false;
   // The cancel went to the future that the body awaits (semantics 12): the body's token counts it, nothing is
   // delivered.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -136,7 +137,9 @@ void AsyncRun::End(core::OutcomeRef outcome) {
 
 void AsyncRun::DeliverCancel(const core::CancelJob& cancel) {
   forwarding_ = cancel.forwarded;
-  token_.Cancel(cancel.message);
+  // The count is the core's and could be anything; past a point more of it tells a body nothing.
+  constexpr uint32_t kTimesMax = 64;
+  for (uint32_t i = 0; i < std::min(cancel.times, kTimesMax); ++i) token_.Cancel(cancel.message);
   forwarding_ = false;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -107,6 +108,7 @@ class ServiceFixture : public testing::TestWithParam<int> {
     ASSERT_TRUE(registry_->AddAsync("throw", "", {}, &Throw).ok());
     ASSERT_TRUE(registry_->AddAsync("await", "", {}, &AwaitBody).ok());
     ASSERT_TRUE(registry_->AddAsync("parent", "", {}, &Parent).ok());
+    ASSERT_TRUE(registry_->AddAsync("count", "", {}, &Count).ok());
     ASSERT_TRUE(registry_
                     ->AddBlocking("gate", "", {},
                                   [this](jobs::BlockingContext&, jobs::Payload) -> absl::StatusOr<jobs::Payload> {
@@ -140,6 +142,18 @@ class ServiceFixture : public testing::TestWithParam<int> {
   static coro::Task<absl::StatusOr<jobs::Payload>> AwaitBody(jobs::JobContext& context, jobs::Payload input) {
     const std::string text = input.body() == "self" ? context.id() : input.body();
     co_return co_await context.AwaitValue(*core::FutureId::Parse(text));
+  }
+  // As AwaitBody; then takes cancels back until none is left and returns how many there were (and what came).
+  static coro::Task<absl::StatusOr<jobs::Payload>> Count(jobs::JobContext& context, jobs::Payload input) {
+    absl::StatusOr<jobs::Payload> value = co_await context.AwaitValue(*core::FutureId::Parse(input.body()));
+    int taken_back = 0;
+    while (context.token().cancelling() > 0) {
+      context.Uncancel();
+      ++taken_back;
+    }
+    absl::Status slept = co_await context.Sleep(seconds(0));
+    co_return jobs::Payload::Text(fmt::format("{} {} {}", taken_back, value.ok() ? value->body() : "raised",
+                                              slept.ok() ? "went on" : "cancelled"));
   }
   // Submits two children, gathers them and returns what came of it.
   static coro::Task<absl::StatusOr<jobs::Payload>> Parent(jobs::JobContext& context, jobs::Payload input) {

@@ -69,6 +69,19 @@ TEST_P(ServiceJobsTest, WhatTheAwaitedMakesOfTheCancelIsWhatTheAwaiterGets) {
   EXPECT_EQ(View(outer).outcome->value.body(), "no: stop");
 }
 
+// semantics 9, 12
+TEST_P(ServiceJobsTest, ABodyCountsTheCancelsThatWentToWhatItAwaits) {
+  const core::FutureId inner = SubmitElsewhere(Job("stubborn"), 1);
+  const core::FutureId outer = SubmitElsewhere(Job("count", inner.ToText()), 2);
+  Quiet();
+  core::FutureSet set;
+  set.ids = {outer};
+  ASSERT_TRUE(On(0, service_->Cancel(ns_.id, set, "one")).ok());
+  Quiet();
+  EXPECT_EQ(View(outer).outcome->value.body(), "1 no: one went on");
+  EXPECT_EQ(View(outer).cancelling, 0u);
+}
+
 // semantics 15
 TEST_P(ServiceJobsTest, AJobThatAwaitsItselfFails) {
   const core::FutureId id = SubmitOk(Job("await", "self"));
