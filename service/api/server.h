@@ -7,14 +7,14 @@
 //   server.SetServing(true);
 //   ...
 //   server.SetServing(false);      // 1. health says NOT_SERVING; calls are still answered
-//   service.BeginDrain();          // 2. no new jobs; waits, streams and calls end with DRAINING; jobs get their grace
+//   service.BeginDrain();          // 2. no new jobs; waits and streams end with DRAINING; jobs get their grace
+//   service.FinishDrain();         //    then Call and Run end with it too
 //   server.StopCalls(limit);       // 3. no new calls; returns when the last call has gone
 //   pool.Shutdown(...); ...        // 4. stop whoever else posts to the loops
 //   server.StopLoops();            // 5. loops run to their end and are joined
 //   // then destroy the service, then the server
 //
-// Threading: everything is called from the one thread that owns the server (main), except SetServing, BeginDrain-like
-// calls of the service, and loops, which have threads of their own.
+// Threading: everything is called from the one thread that owns the server (main), except SetServing and live_calls.
 // Lifetime: `service` is given by reference to Start and must live until StopLoops has returned; loops live as long as
 // the server object.
 #pragma once
@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "service/base/clock.h"
 #include "service/executor/loop.h"
 #include "service/runtime/limits.h"
@@ -116,10 +117,8 @@ class Server {
   // After StopCalls, and after everyone else has stopped posting. Blocks until the loops have ended.
   void StopLoops();
 
-  // One more detail than that: opaque to users.
-  class Impl;
-
  private:
+  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 

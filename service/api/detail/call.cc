@@ -1,0 +1,150 @@
+#include "service/api/detail/call.h"
+
+#include <exception>
+
+#include "fmt/format.h"
+
+#include "service/api/status.h"
+#include "service/base/check.h"
+#include "service/base/log.h"
+#include "service/base/reason.h"
+
+namespace muster::api {
+
+CallBase::CallBase(LoopCalls& loop, Method& method)
+    : Runnable([](coro::Runnable& self) { static_cast<CallBase&>(self).Start(); }), loop_(loop), method_(method) {}
+
+metrics::RpcMetrics& CallBase::rpc_metrics() { return method_.rpc_metrics(); }
+
+void CallBase::Arm() {
+  ++loop_.live;
+  context_.emplace();
+  token_.emplace();
+  drained_ = false;
+  // Without it a client that goes away is never noticed. A slot that is never used gets no such tag.
+  context_->AsyncNotifyWhenDone(&done_tag_);
+  Request(*context_, &accepted_tag_);
+}
+
+void CallBase::OnAccepted(bool ok) {
+  if (!ok) {  // the server is shutting down
+    method_.Recycle(*this);
+    return;
+  }
+  // Before the handler, which may wait for a long time.
+  if (!loop_.draining) method_.Arm();
+  owners_ = 2;
+  handling_ = true;
+  started_ = loop_.loop.Now();
+  loop_.running.PushBack(*this);
+  loop_.shared.running.fetch_add(1, std::memory_order_relaxed);
+  loop_.loop.Schedule(*this);
+}
+
+void CallBase::Start() {
+  rpc_metrics().Started();
+  if (is_unary()) rpc_metrics().MsgReceived();
+  rpc_.emplace(*loop_.service, loop_.shared.info, loop_, *token_, loop_.shared.streams);
+  if (loop_.draining) {
+    Drain();
+    End(absl::CancelledError());
+    return;
+  }
+  if (loop_.shared.running.load(std::memory_order_relaxed) > loop_.shared.running_max) {
+    End(base::Refuse(base::Reason::kTooManyWaiters,
+                     fmt::format("the server has {} calls in progress, which is its limit; try again later",
+                                 loop_.shared.running_max)));
+    return;
+  }
+  auto handle = Handle(*rpc_).Launch(&OnHandled, this);
+  handle.resume();
+}
+
+void CallBase::OnHandled(coro::detail::TaskPromiseBase& base, void* self) {
+  auto& promise = static_cast<coro::detail::TaskPromise<absl::Status>&>(base);
+  auto& call = *static_cast<CallBase*>(self);
+  absl::Status status;
+  try {
+    status = promise.TakeResult();
+  } catch (const std::exception& exception) {  // of a library: ours throw nothing
+    status = absl::InternalError(fmt::format("exception: {}", exception.what()));
+  } catch (...) {
+    status = absl::InternalError("exception of an unknown type");
+  }
+  std::coroutine_handle<coro::detail::TaskPromise<absl::Status>>::from_promise(promise).destroy();
+  call.End(std::move(status));
+}
+
+void CallBase::End(absl::Status status) {
+  handling_ = false;
+  running_hook.Unlink();
+  if (absl::IsCancelled(status) && drained_) {
+    status = base::Refuse(base::Reason::kDraining, "the server is shutting down; try again, here later or elsewhere");
+  }
+  const grpc::Status wire = ToGrpc(status, StatusContext(method_.name(), rpc_->name_space));
+  if (is_unary() && wire.ok()) rpc_metrics().MsgSent();
+  rpc_metrics().Handled(wire.error_code(), loop_.loop.Now() - started_);
+  Finish(wire, &finished_tag_);
+}
+
+void CallBase::Drain() {
+  drained_ = true;
+  if (token_->cancelling() == 0) token_->Cancel("the server is shutting down");
+}
+
+void CallBase::OnDone(bool) {
+  if (handling_ && context_->IsCancelled()) {
+    rpc_->client_gone = true;
+    if (token_->cancelling() == 0) token_->Cancel("the client went away");
+  }
+  LetGo();
+}
+
+void CallBase::OnFinished(bool) { LetGo(); }
+
+void CallBase::Forget() {
+  rpc_.reset();
+  Reset();
+  token_.reset();
+  context_.reset();
+}
+
+void CallBase::LetGo() {
+  if (--owners_ > 0) return;
+  MUSTER_CHECK_EQ(owners_, 0);
+  loop_.shared.running.fetch_sub(1, std::memory_order_relaxed);
+  method_.Recycle(*this);
+}
+
+void Method::Arm() {
+  std::unique_ptr<CallBase> call;
+  if (free_.empty()) {
+    call = Make();
+  } else {
+    call = std::move(free_.back());
+    free_.pop_back();
+  }
+  call.release()->Arm();  // owns itself until Recycle
+}
+
+void Method::Recycle(CallBase& call) {
+  std::unique_ptr<CallBase> owned(&call);
+  owned->Forget();
+  if (free_.size() < kFreeMax && !loop_.draining) free_.push_back(std::move(owned));
+  owned.reset();
+  loop_.LetCallGo();
+}
+
+void LoopCalls::Drain(base::UniqueFunction<void()> when_idle) {
+  draining = true;
+  on_idle = std::move(when_idle);
+  for (CallBase& call : running) call.Drain();
+  if (live == 0) std::exchange(on_idle, nullptr)();
+}
+
+void LoopCalls::LetCallGo() {
+  --live;
+  if (draining && live == 0 && on_idle) std::exchange(on_idle, nullptr)();
+}
+
+}  // namespace muster::api

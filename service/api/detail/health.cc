@@ -1,0 +1,53 @@
+#include "service/api/detail/health.h"
+
+#include <string_view>
+
+#include "service/base/status.h"
+
+namespace muster::api {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+bool IsKnown(std::string_view service) { return service.empty() || service == "muster.v1.FutureService"; }
+
+HealthCheckResponse::ServingStatus StatusOf(const CallsShared& shared) {
+  return shared.serving.load(std::memory_order_acquire) ? HealthCheckResponse::SERVING
+                                                        : HealthCheckResponse::NOT_SERVING;
+}
+
+coro::Task<absl::Status> Check(Rpc& rpc, HealthCheckRequest& request, HealthCheckResponse& response) {
+  if (!IsKnown(request.service())) {
+    co_return absl::NotFoundError("unknown service");
+  }
+  response.set_status(StatusOf(rpc.calls.shared));
+  co_return absl::OkStatus();
+}
+
+coro::Task<absl::Status> Watch(Rpc& rpc, HealthCheckRequest& request, StreamWriter<HealthCheckResponse>& out) {
+  const StreamPlace place(rpc);
+  MUSTER_CO_RETURN_IF_ERROR(place.status());
+  const bool known = IsKnown(request.service());
+  HealthCheckResponse response;
+  for (;;) {
+    const auto now = known ? StatusOf(rpc.calls.shared) : HealthCheckResponse::SERVICE_UNKNOWN;
+    if (now != response.status()) {
+      response.set_status(now);
+      if (!co_await out.Write(response)) co_return absl::CancelledError();
+      continue;  // it may have changed while that was under way
+    }
+    MUSTER_CO_RETURN_IF_ERROR(co_await rpc.calls.health_changed.Wait(rpc.token));
+  }
+}
+
+}  // namespace
+
+void AddHealth(LoopCalls& loop, grpc::health::v1::Health::AsyncService& service) {
+  using Service = grpc::health::v1::Health::AsyncService;
+  Registrar add(loop, nullptr, "grpc.health.v1.Health");
+  add.Unary(service, "Check", &Service::RequestCheck, &Check);
+  add.ServerStream(service, "Watch", &Service::RequestWatch, &Watch);
+}
+
+}  // namespace muster::api

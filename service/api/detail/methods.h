@@ -1,0 +1,228 @@
+// The shapes of an RPC on a completion queue: unary, server stream, bidirectional stream.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include "service/api/detail/call.h"
+
+namespace muster::api {
+
+// --- Unary ----------------------------------------------------------------------------------------------------------
+
+template <typename Service, typename In, typename Out>
+struct UnaryRpc {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, In*, grpc::ServerAsyncResponseWriter<Out>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  using Handler = coro::Task<absl::Status> (*)(Rpc&, In&, Out&);
+  Service* service;
+  RequestFunction request;
+  Handler handler;
+};
+
+template <typename Service, typename In, typename Out>
+class UnaryCall final : public CallBase {
+ public:
+  UnaryCall(LoopCalls& loop, Method& method, const UnaryRpc<Service, In, Out>& rpc)
+      : CallBase(loop, method), definition_(rpc) {}
+
+ private:
+  void Request(grpc::ServerContext& context, Tag* tag) override {
+    responder_.emplace(&context);
+    (definition_.service->*definition_.request)(&context, &in_, &*responder_, &loop().queue, &loop().queue, tag);
+  }
+  coro::Task<absl::Status> Handle(Rpc& rpc) override { return definition_.handler(rpc, in_, out_); }
+  void Finish(const grpc::Status& status, Tag* tag) override {
+    if (status.ok()) {
+      responder_->Finish(out_, status, tag);
+    } else {
+      responder_->FinishWithError(status, tag);
+    }
+  }
+  void Reset() override {
+    responder_.reset();
+    in_.Clear();
+    out_.Clear();
+  }
+  bool is_unary() const override { return true; }
+
+  const UnaryRpc<Service, In, Out> definition_;
+  In in_;
+  Out out_;
+  std::optional<grpc::ServerAsyncResponseWriter<Out>> responder_;
+};
+
+// --- Server stream --------------------------------------------------------------------------------------------------
+
+template <typename Service, typename In, typename Out>
+struct ServerStreamRpc {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, In*, grpc::ServerAsyncWriter<Out>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  using Handler = coro::Task<absl::Status> (*)(Rpc&, In&, StreamWriter<Out>&);
+  Service* service;
+  RequestFunction request;
+  Handler handler;
+};
+
+template <typename Service, typename In, typename Out>
+class ServerStreamCall final : public CallBase, private StreamWriter<Out> {
+ public:
+  ServerStreamCall(LoopCalls& loop, Method& method, const ServerStreamRpc<Service, In, Out>& rpc)
+      : CallBase(loop, method), definition_(rpc) {}
+
+ private:
+  void Request(grpc::ServerContext& context, Tag* tag) override {
+    writer_.emplace(&context);
+    (definition_.service->*definition_.request)(&context, &in_, &*writer_, &loop().queue, &loop().queue, tag);
+  }
+  coro::Task<absl::Status> Handle(Rpc& rpc) override {
+    rpc_metrics().MsgReceived();
+    return definition_.handler(rpc, in_, *this);
+  }
+  void StartWrite(const Out& message, Tag* tag) override {
+    rpc_metrics().MsgSent();
+    writer_->Write(message, tag);
+  }
+  void Finish(const grpc::Status& status, Tag* tag) override { writer_->Finish(status, tag); }
+  void Reset() override {
+    writer_.reset();
+    in_.Clear();
+  }
+  bool is_unary() const override { return false; }
+
+  const ServerStreamRpc<Service, In, Out> definition_;
+  In in_;
+  std::optional<grpc::ServerAsyncWriter<Out>> writer_;
+};
+
+// --- Bidirectional stream -------------------------------------------------------------------------------------------
+
+template <typename Service, typename In, typename Out>
+struct BidiRpc {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Out, In>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  using Handler = coro::Task<absl::Status> (*)(Rpc&, BidiStream<In, Out>&);
+  Service* service;
+  RequestFunction request;
+  Handler handler;
+};
+
+template <typename Service, typename In, typename Out>
+class BidiCall final : public CallBase, private BidiStream<In, Out>, private Tag {
+ public:
+  BidiCall(LoopCalls& loop, Method& method, const BidiRpc<Service, In, Out>& rpc)
+      : CallBase(loop, method), definition_(rpc) {}
+
+ private:
+  // Runs the receiver between coroutines of a turn, not inside the poll.
+  class ReadDone final : public coro::Runnable {
+   public:
+    explicit ReadDone(BidiCall& call) : Runnable(&Run), call_(call) {}
+    bool ok = false;
+
+   private:
+    static void Run(coro::Runnable& self) { static_cast<ReadDone&>(self).call_.OnReadDone(); }
+    BidiCall& call_;
+  };
+
+  void Request(grpc::ServerContext& context, Tag* tag) override {
+    stream_.emplace(&context);
+    (definition_.service->*definition_.request)(&context, &*stream_, &loop().queue, &loop().queue, tag);
+  }
+  coro::Task<absl::Status> Handle(Rpc& rpc) override { return definition_.handler(rpc, *this); }
+  void StartWrite(const Out& message, Tag* tag) override {
+    rpc_metrics().MsgSent();
+    stream_->Write(message, tag);
+  }
+  In& incoming() override { return in_; }
+  void StartRead(ReadReceiver& receiver) override {
+    receiver_ = &receiver;
+    Hold();  // the read may end after the handler, and after Finish
+    stream_->Read(&in_, static_cast<Tag*>(this));
+  }
+  void LeaveReads() override { receiver_ = nullptr; }
+  void Complete(bool ok) override {
+    read_done_.ok = ok;
+    loop().loop.Schedule(read_done_);
+  }
+  void OnReadDone() {
+    if (read_done_.ok) rpc_metrics().MsgReceived();
+    if (ReadReceiver* receiver = std::exchange(receiver_, nullptr)) receiver->OnRead(read_done_.ok);
+    LetGo();
+  }
+  void Finish(const grpc::Status& status, Tag* tag) override { stream_->Finish(status, tag); }
+  void Reset() override {
+    stream_.reset();
+    in_.Clear();
+  }
+  bool is_unary() const override { return false; }
+
+  const BidiRpc<Service, In, Out> definition_;
+  In in_;
+  std::optional<grpc::ServerAsyncReaderWriter<Out, In>> stream_;
+  ReadReceiver* receiver_ = nullptr;
+  ReadDone read_done_{*this};
+};
+
+// --- Registration ---------------------------------------------------------------------------------------------------
+
+template <typename CallType, typename Definition>
+class MethodOf final : public Method {
+ public:
+  MethodOf(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics, const Definition& definition)
+      : Method(loop, name, metrics), definition_(definition) {}
+
+ private:
+  std::unique_ptr<CallBase> Make() override { return std::make_unique<CallType>(loop_, *this, definition_); }
+  const Definition definition_;
+};
+
+// Adds methods to a loop: name, request function of the generated AsyncService, handler.
+class Registrar {
+ public:
+  Registrar(LoopCalls& loop, metrics::Metrics* metrics, std::string_view service)
+      : loop_(loop), metrics_(metrics), service_(service) {}
+
+  template <typename Base, typename Service, typename In, typename Out>
+  void Unary(Service& service, std::string_view name,
+             void (Base::*request)(grpc::ServerContext*, In*, grpc::ServerAsyncResponseWriter<Out>*,
+                                   grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+             coro::Task<absl::Status> (*handler)(Rpc&, In&, Out&)) {
+    const UnaryRpc<Base, In, Out> definition{&service, request, handler};
+    Add<UnaryCall<Base, In, Out>>(name, metrics::RpcType::kUnary, definition);
+  }
+  template <typename Base, typename Service, typename In, typename Out>
+  void ServerStream(Service& service, std::string_view name,
+                    void (Base::*request)(grpc::ServerContext*, In*, grpc::ServerAsyncWriter<Out>*,
+                                          grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                    coro::Task<absl::Status> (*handler)(Rpc&, In&, StreamWriter<Out>&)) {
+    const ServerStreamRpc<Base, In, Out> definition{&service, request, handler};
+    Add<ServerStreamCall<Base, In, Out>>(name, metrics::RpcType::kServerStream, definition);
+  }
+  template <typename Base, typename Service, typename In, typename Out>
+  void Bidi(Service& service, std::string_view name,
+            void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Out, In>*, grpc::CompletionQueue*,
+                                  grpc::ServerCompletionQueue*, void*),
+            coro::Task<absl::Status> (*handler)(Rpc&, BidiStream<In, Out>&)) {
+    const BidiRpc<Base, In, Out> definition{&service, request, handler};
+    Add<BidiCall<Base, In, Out>>(name, metrics::RpcType::kBidiStream, definition);
+  }
+
+ private:
+  template <typename CallType, typename Definition>
+  void Add(std::string_view name, metrics::RpcType type, const Definition& definition) {
+    metrics::RpcMetrics counts;
+    if (metrics_ != nullptr) counts = metrics_->Rpc(type, service_, name);
+    loop_.methods.push_back(std::make_unique<MethodOf<CallType, Definition>>(loop_, name, counts, definition));
+  }
+
+  LoopCalls& loop_;
+  metrics::Metrics* const metrics_;
+  const std::string_view service_;
+};
+
+}  // namespace muster::api

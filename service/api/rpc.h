@@ -1,0 +1,149 @@
+// What the handler of an RPC is given, whatever its shape. No grpcpp here: handlers see messages, statuses and the
+// service's facade, nothing of the transport.
+//
+// A handler is one coroutine an RPC, on the loop that accepted it:
+//
+//   coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response);
+//   coro::Task<absl::Status> Gather(Rpc& rpc, pb::GatherRequest& request, StreamWriter<pb::GatherResponse>& out);
+//   coro::Task<absl::Status> Run(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream);
+//
+// The arguments live until the handler has returned. It may move out of its request. What it returns becomes the RPC's
+// status; when it is not OK a unary response is not sent. When the client goes away, or the server stops, `rpc.token`
+// is cancelled: the handler ends with what its awaitable returned, and leaves nothing behind.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "service/api/detail/tag.h"
+#include "service/api/server.h"
+#include "service/coro/cancel.h"
+#include "service/coro/executor.h"
+#include "service/coro/runnable.h"
+#include "service/coro/task.h"
+#include "service/runtime/service.h"
+
+namespace muster::v1 {}
+
+namespace muster::api {
+
+namespace pb = ::muster::v1;
+
+struct LoopCalls;  // detail/call.h
+
+struct Rpc {
+  Rpc(runtime::Service& s, const ServerInfo& i, LoopCalls& c, coro::CancelToken& t, std::atomic<int64_t>& streams)
+      : service(s), info(i), calls(c), token(t), open_streams(streams) {}
+
+  const runtime::Limits& limits() const { return service.limits(); }
+  // Empty is "default". Keeps the name for the status.
+  absl::StatusOr<runtime::Namespace> OpenNamespace(const std::string& name);
+
+  runtime::Service& service;
+  const ServerInfo& info;
+  LoopCalls& calls;  // of the loop it runs on
+  coro::CancelToken& token;
+  // Open AsCompleted and Run streams of the whole server; see StreamPlace.
+  std::atomic<int64_t>& open_streams;
+  // The RPC ended from the other side: the client left, or its deadline passed.
+  bool client_gone = false;
+  // The namespace as the client named it, once the handler knows it: a QuotaFailure says whose limit was reached.
+  std::string name_space;
+};
+
+// One of Limits.streams_max, held while a stream is open.
+class StreamPlace {
+ public:
+  explicit StreamPlace(Rpc& rpc) : open_(rpc.open_streams), max_(rpc.limits().streams_max) {
+    taken_ = open_.fetch_add(1, std::memory_order_relaxed) < static_cast<int64_t>(max_);
+  }
+  ~StreamPlace() { open_.fetch_sub(1, std::memory_order_relaxed); }
+  StreamPlace(const StreamPlace&) = delete;
+  StreamPlace& operator=(const StreamPlace&) = delete;
+  // OK, or TOO_MANY_STREAMS.
+  absl::Status status() const;
+
+ private:
+  std::atomic<int64_t>& open_;
+  const uint32_t max_;
+  bool taken_;
+};
+
+// One operation of the transport that a coroutine awaits. It cannot be cancelled, but it ends when the client goes
+// away.
+class OperationBase : private Tag, private coro::Runnable {
+ public:
+  bool await_ready() const { return false; }
+  bool await_resume() const { return ok_; }
+
+ protected:
+  OperationBase() : Runnable(&Resume) {}
+  ~OperationBase() = default;
+  Tag* Prepare(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    executor_ = coro::Executor::Current();
+    return this;
+  }
+
+ private:
+  void Complete(bool ok) override {
+    ok_ = ok;
+    executor_->Schedule(*this);
+  }
+  static void Resume(coro::Runnable& self) { static_cast<OperationBase&>(self).waiter_.resume(); }
+
+  std::coroutine_handle<> waiter_;
+  coro::Executor* executor_ = nullptr;
+  bool ok_ = false;
+};
+
+template <typename Message>
+class StreamWriter {
+ public:
+  class [[nodiscard]] WriteOperation final : public OperationBase {
+   public:
+    WriteOperation(StreamWriter& writer, const Message& message) : writer_(writer), message_(message) {}
+    void await_suspend(std::coroutine_handle<> waiter) { writer_.StartWrite(message_, Prepare(waiter)); }
+
+   private:
+    StreamWriter& writer_;
+    const Message& message_;
+  };
+
+  // One write at a time. `message` must not change until it is over. False: the client has gone.
+  WriteOperation Write(const Message& message) { return WriteOperation(*this, message); }
+
+ protected:
+  ~StreamWriter() = default;
+  virtual void StartWrite(const Message& message, Tag* tag) = 0;
+};
+
+// Is told of what a bidirectional stream has read; on the loop, between coroutines.
+class ReadReceiver {
+ public:
+  // False: the client sends no more, or has gone. Otherwise the stream's incoming() holds the message.
+  virtual void OnRead(bool ok) = 0;
+
+ protected:
+  ~ReadReceiver() = default;
+};
+
+template <typename Incoming, typename Outgoing>
+class BidiStream : public StreamWriter<Outgoing> {
+ public:
+  // The message that was read last; reused by the next read.
+  virtual Incoming& incoming() = 0;
+  // One read at a time. A read may still be under way when the handler returns: it calls LeaveReads first.
+  virtual void StartRead(ReadReceiver& receiver) = 0;
+  virtual void LeaveReads() = 0;
+
+ protected:
+  ~BidiStream() = default;
+};
+
+}  // namespace muster::api

@@ -1,0 +1,33 @@
+// Refusals on the wire: absl::Status to grpc::Status with google.rpc details, and to the ItemStatus of a batch.
+//
+// A refusal made by base::Refuse goes out as it is. Any other status is a fault of the server, or the client's own
+// cancel: its text is logged, not sent.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace grpc {
+class Status;
+}
+namespace muster::v1 {
+class ItemStatus;
+}
+
+namespace muster::api {
+
+// For whom a status is made; outlives only the call.
+struct StatusContext {
+  StatusContext() = default;
+  StatusContext(std::string_view m, std::string_view ns) : method(m), name_space(ns) {}
+  std::string_view method;      // for the log
+  std::string_view name_space;  // as the client named it; QuotaFailure says whose limit was reached
+};
+
+// Everything together stays below the 8 KiB that metadata may have.
+grpc::Status ToGrpc(const absl::Status& status, const StatusContext& context = {});
+void ToItemStatus(const absl::Status& status, muster::v1::ItemStatus& out);
+
+}  // namespace muster::api

@@ -1,0 +1,71 @@
+#include <utility>
+
+#include "fmt/format.h"
+
+#include "service/api/convert.h"
+#include "service/api/handlers.h"
+#include "service/api/status.h"
+#include "service/base/status.h"
+#include "service/coro/scope.h"
+
+namespace muster::api {
+namespace {
+
+using BatchItem = pb::SubmitBatchResponse::Item;
+
+// Not cancelled when the client leaves: what it has sent has been said.
+coro::Task<void> SubmitOne(runtime::Service& service, core::Submit command, BatchItem& item) {
+  const absl::StatusOr<runtime::SubmitAnswer> answer = co_await service.Submit(std::move(command));
+  if (answer.ok()) {
+    item.set_id(answer->id.ToText());
+    item.set_deduplicated(answer->deduplicated);
+  } else {
+    ToItemStatus(answer.status(), *item.mutable_status());
+  }
+}
+
+}  // namespace
+
+coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response) {
+  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
+  const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.info.durability, ns);
+  MUSTER_CO_ASSIGN_OR_RETURN(Submission submission,
+                             ToSubmit(context, *request.mutable_future(), nullptr, Path("future")));
+  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::SubmitAnswer answer,
+                             co_await rpc.service.Submit(std::move(submission.command)));
+  response.set_id(answer.id.ToText());
+  response.set_state(FromState(answer.state));
+  response.set_deduplicated(answer.deduplicated);
+  co_return absl::OkStatus();
+}
+
+coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, pb::SubmitBatchResponse& response) {
+  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
+  const int count = request.futures_size();
+  if (count > static_cast<int64_t>(rpc.limits().batch_max)) {
+    co_return RefuseField(base::Reason::kInvalidField, Path("futures"),
+                          fmt::format("{} items; at most {} go into one batch, so send several or use Run", count,
+                                      rpc.limits().batch_max));
+  }
+  if (!request.defaults().request_id().empty()) {
+    co_return RefuseField(base::Reason::kInvalidField, Path("defaults.request_id"),
+                          "would make all items one future; give each its own");
+  }
+  const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.info.durability, ns);
+  response.mutable_items()->Reserve(count);
+  // All at once, so that they share commits; in order, as they are made ready in order.
+  coro::Scope scope;
+  for (int index = 0; index < count; ++index) {
+    BatchItem& item = *response.add_items();
+    absl::StatusOr<Submission> submission =
+        ToSubmit(context, *request.mutable_futures(index), &request.defaults(), Path("futures", index));
+    if (submission.ok()) {
+      scope.Spawn(SubmitOne(rpc.service, std::move(submission->command), item));
+    } else {
+      ToItemStatus(submission.status(), *item.mutable_status());
+    }
+  }
+  co_return co_await scope.Join(rpc.token);
+}
+
+}  // namespace muster::api
