@@ -21,6 +21,9 @@ absl::Status RegisterBuiltins(jobs::Registry& registry, const BuiltinOptions& op
     MUSTER_RETURN_IF_ERROR(RegisterFileWrite(registry, root));
     MUSTER_RETURN_IF_ERROR(RegisterFileList(registry, root));
   }
+  if (options.reactor != nullptr) {
+    MUSTER_RETURN_IF_ERROR(RegisterHttpRequest(registry, options.http, *options.reactor));
+  }
   return absl::OkStatus();
 }
 

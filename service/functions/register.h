@@ -7,7 +7,12 @@
 
 #include "service/base/clock.h"
 #include "service/functions/file_root.h"
+#include "service/functions/http_options.h"
 #include "service/jobs/registry.h"
+
+namespace muster::executor {
+class Reactor;
+}
 
 namespace muster::functions {
 
@@ -19,6 +24,7 @@ absl::Status RegisterChecksum(jobs::Registry& registry, std::shared_ptr<const Fi
 absl::Status RegisterFileRead(jobs::Registry& registry, std::shared_ptr<const FileRoot> root);
 absl::Status RegisterFileWrite(jobs::Registry& registry, std::shared_ptr<const FileRoot> root);
 absl::Status RegisterFileList(jobs::Registry& registry, std::shared_ptr<const FileRoot> root);
+absl::Status RegisterHttpRequest(jobs::Registry& registry, const HttpOptions& options, executor::Reactor& reactor);
 absl::Status RegisterTestProgram(jobs::Registry& registry);
 
 }  // namespace muster::functions
