@@ -141,7 +141,8 @@ class Tls : public ::testing::Test {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     const auto channel =
         grpc::CreateCustomChannel("localhost:" + std::to_string(port_), grpc::SslCredentials(options), arguments);
-    return channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(seconds));
+    return channel->WaitForConnected(
+        std::chrono::system_clock::time_point(base::SystemClock().Now() + std::chrono::seconds(seconds)));
   }
   static bool ComesToBeLogged(const std::string& part) { return Logged().ComeToHold(part); }
 
