@@ -20,7 +20,10 @@ std::string TimeoutText(const Combinator& combinator) {
 void Shard::Impl::StartWaitFor(Future& future) {
   Combinator& combinator = future.combinator();
   MemberLink& inner = combinator.members[0];
-  if (IsDone(StateOf(inner))) return;  // its outcome comes through, whatever the timeout
+  if (IsDone(StateOf(inner))) {
+    combinator.polling = false;  // its outcome comes through, whatever the timeout
+    return;
+  }
   if (!combinator.timeout) return;     // semantics 61
   if (!combinator.polling) return Arm(future, base::Later(now_, *combinator.timeout));
   // semantics 60: one that has not started never will.

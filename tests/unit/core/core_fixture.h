@@ -4,14 +4,14 @@
 // return to zero. A job's body starts at once unless its script is kManual.
 #pragma once
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "service/base/reason.h"
 #include "service/core/shard.h"
@@ -231,6 +231,8 @@ class CoreTest : public testing::Test {
 
   // Lets go of everything and looks at what is left: nothing.
   void ExpectNothingLeft() {
+    scripts.clear();
+    Quiesce();
     Advance(std::chrono::hours(24 * 40));
     const ShardStats stats = shard.Stats();
     EXPECT_EQ(stats.futures, 0u);
@@ -309,7 +311,7 @@ class CoreTest : public testing::Test {
   }
   bool Ended(Token wait) const { return waits.count(wait) > 0; }
   // Lets bodies do what they do without delay.
-  void Settle() { Advance(base::Duration(0)); }
+  void Quiesce() { Advance(base::Duration(0)); }
 
   Shard shard;
   base::Instant now{seconds(1'000'000'000)};

@@ -1,0 +1,107 @@
+#include "tests/unit/core/core_fixture.h"
+
+namespace muster::core {
+namespace {
+
+class ViewTest : public CoreTest {
+ protected:
+  std::vector<FutureId> ListOf(ListQuery query) {
+    query.ns = kNs;
+    std::vector<FutureId> ids;
+    next = 0;
+    for (const FutureView& view : shard.List(query, &next)) ids.push_back(view.id);
+    return ids;
+  }
+  uint64_t next = 0;
+};
+
+TEST_F(ViewTest, ListGoesInOrderOfCreationByPages) {
+  std::vector<FutureId> all;
+  for (int at = 0; at < 1000; ++at) all.push_back(Promise());
+  std::vector<FutureId> left;
+  for (size_t at = 0; at < all.size(); ++at) {
+    if (at % 3 == 0 || (at > 200 && at < 800)) {
+      Settle(all[at], Text(""));
+      Run([&] { EXPECT_TRUE(shard.Delete(kNs, all[at], now, out).ok()); });
+    } else {
+      left.push_back(all[at]);
+    }
+  }
+  std::vector<FutureId> listed;
+  ListQuery query;
+  query.max = 7;
+  do {
+    const std::vector<FutureId> page = ListOf(query);
+    listed.insert(listed.end(), page.begin(), page.end());
+    query.after_sequence = next;
+  } while (next != 0);
+  EXPECT_EQ(listed, left);
+}
+
+TEST_F(ViewTest, ListFilters) {
+  Options tagged;
+  tagged.group = "g";
+  tagged.labels = {{"k", "v"}, {"other", "x"}};
+  const FutureId a = Job(tagged);
+  const FutureId b = Job();
+  const FutureId c = Promise();
+  End(b, Text(""));
+  ListQuery query;
+  EXPECT_THAT(ListOf(query), ElementsAre(a, b, c));
+  query.state_mask = 1u << static_cast<int>(State::kSucceeded) | 1u << static_cast<int>(State::kPending);
+  EXPECT_THAT(ListOf(query), ElementsAre(b, c));
+  query = {};
+  query.function = 5;
+  EXPECT_THAT(ListOf(query), ElementsAre(a, b));
+  query = {};
+  query.group = "g";
+  EXPECT_THAT(ListOf(query), ElementsAre(a));
+  query = {};
+  query.labels = {{"k", "v"}};
+  EXPECT_THAT(ListOf(query), ElementsAre(a));
+  query.labels = {{"k", "w"}};
+  EXPECT_THAT(ListOf(query), IsEmpty());
+}
+
+TEST_F(ViewTest, LiveOnesCanBeListedAlone) {  // semantics 22
+  const FutureId live = Job();
+  const FutureId done = Job();
+  End(done, Text(""));
+  ListQuery query;
+  for (State state : {State::kPending, State::kDelayed, State::kQueued, State::kRunning}) {
+    query.state_mask |= 1u << static_cast<int>(state);
+  }
+  EXPECT_THAT(ListOf(query), ElementsAre(live));
+}
+
+TEST_F(ViewTest, AGroupIsItsMembersAndNothingElse) {
+  Options options;
+  options.group = "g";
+  const FutureId a = Job(options), b = Job(options);
+  EXPECT_THAT(shard.GroupMembers(kNs, "g"), ElementsAre(a, b));
+  EXPECT_THAT(shard.GroupMembers(2, "g"), IsEmpty());
+  EXPECT_EQ(shard.Stats().groups, 1u);
+  End(a, Text(""));
+  End(b, Text(""));
+  EXPECT_THAT(shard.GroupMembers(kNs, "g"), ElementsAre(a, b)) << "done members belong to it until they go";
+  Advance(std::chrono::hours(1));
+  EXPECT_EQ(shard.Stats().groups, 0u);
+}
+
+TEST_F(ViewTest, AViewTellsWhatIsKnown) {
+  Options options;
+  options.labels = {{"k", "v"}};
+  const FutureId id = Job(options);
+  const FutureView view = Get(id);
+  EXPECT_EQ(view.kind, FutureKind::kJob);
+  EXPECT_EQ(view.function, 5u);
+  EXPECT_EQ(view.create_time, now);
+  EXPECT_EQ(view.start_time, base::kNever);
+  EXPECT_EQ(view.end_time, base::kNever);
+  EXPECT_EQ(view.expire_time, base::kNever);
+  EXPECT_EQ(view.options->labels.at("k"), "v");
+  EXPECT_EQ(Get(Promise()).name, "");
+}
+
+}  // namespace
+}  // namespace muster::core
