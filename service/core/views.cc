@@ -67,19 +67,20 @@ bool Shard::Impl::Matches(const Future& future, const ListQuery& query) {
 
 std::vector<FutureView> Shard::Impl::List(const ListQuery& query, uint64_t* next) const {
   std::vector<FutureView> page;
-  if (next != nullptr) *next = 0;
+  uint64_t following = 0;  // `next` may point into the query
   const auto block = blocks_.lower_bound((query.after_sequence + 1) >> kBlockShift);
   Future* future = block == blocks_.end() ? nullptr : block->second;
   while (future != nullptr && future->sequence <= query.after_sequence) future = created_.Next(*future);
   uint64_t last = query.after_sequence;
   for (size_t seen = 0; future != nullptr; future = created_.Next(*future), ++seen) {
     if (page.size() >= query.max || seen >= kListScanMax) {
-      if (next != nullptr) *next = last;
+      following = last;
       break;
     }
     last = future->sequence;
     if (Matches(*future, query)) page.push_back(ViewOf(*future));
   }
+  if (next != nullptr) *next = following;
   return page;
 }
 

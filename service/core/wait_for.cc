@@ -24,7 +24,7 @@ void Shard::Impl::StartWaitFor(Future& future) {
     combinator.polling = false;  // its outcome comes through, whatever the timeout
     return;
   }
-  if (!combinator.timeout) return;     // semantics 61
+  if (!combinator.timeout) return;  // semantics 61
   if (!combinator.polling) return Arm(future, base::Later(now_, *combinator.timeout));
   // semantics 60: one that has not started never will.
   Arm(future, base::Later(now_, combinator.grace));

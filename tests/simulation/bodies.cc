@@ -1,0 +1,148 @@
+#include <fmt/format.h>
+
+#include "tests/simulation/world.h"
+
+namespace muster::simulation {
+
+using core::State;
+
+void World::OnStartJob(const core::StartJob& start) {
+  SIM_EXPECT(bodies_.count(start.id) == 0, "a job was started twice");
+  Body& body = bodies_[start.id];
+  body.id = start.id;
+  body.blocking = start.kind == core::FunctionKind::kBlocking;
+  const uint64_t count = random_.Below(4);
+  for (uint64_t at = 0; at < count; ++at) {
+    Op op{Op::Kind::kSleep, SomeTime(5)};
+    if (random_.OneIn(3)) op.kind = Op::Kind::kAwait;
+    if (random_.OneIn(8)) op.kind = Op::Kind::kProgress;
+    if (random_.OneIn(8)) op.kind = Op::Kind::kUncancel;
+    body.ops.push_back(op);
+  }
+  body.policy = static_cast<Policy>(random_.Below(3));
+  body.ending = static_cast<int>(random_.Below(3));
+  body.quick = count == 0 && random_.OneIn(2);
+  At(now_ + SomeTime(2), {Event::Kind::kStart, start.id, 0, "", 0, 0});
+}
+
+void World::OnWithdrawJob(const core::WithdrawJob& withdraw) {
+  Body& body = bodies_.at(withdraw.id);
+  SIM_EXPECT(!body.started, "a job was withdrawn that had started");
+  body.withdrawn = true;
+}
+
+void World::OnCancelJob(const core::CancelJob& cancel) {
+  SIM_EXPECT(bodies_.at(cancel.id).started, "a cancel for a body that does not run");
+  if (cancel.abandoned) return;  // the thread goes on
+  At(now_ + SomeTime(1), {Event::Kind::kCancel, cancel.id, 0, cancel.message, 0, 0});
+}
+
+void World::OnAwaitEnded(const core::AwaitEnded& ended) {
+  const auto found = awaiting_.find(ended.token);
+  SIM_EXPECT(found != awaiting_.end() && found->second == ended.job, "an await ended twice, or after it was left");
+  awaiting_.erase(found);
+  Body& body = bodies_.at(ended.job);
+  body.await = core::kNoToken;
+  if (body.ended) return;
+  if (!ended.refusal.ok()) {
+    At(now_, {Event::Kind::kContinue, body.id, ++body.generation, "", 0, 0});
+  } else if (ended.completion.state == State::kCancelled || ended.completion.outcome->RaisesCancelled()) {
+    At(now_, {Event::Kind::kCancel, body.id, 0, ended.completion.outcome->error->message, 0, 0});
+  } else if (ended.completion.state == State::kFailed && random_.OneIn(2)) {
+    body.ops.clear();
+    body.ending = 1;
+    At(now_, {Event::Kind::kContinue, body.id, ++body.generation, "", 0, 0});
+  } else {
+    At(now_, {Event::Kind::kContinue, body.id, ++body.generation, "", 0, 0});
+  }
+}
+
+void World::StartBody(Body& body) {
+  if (body.withdrawn) return;  // semantics 7
+  body.started = true;
+  if (!body.quick) {
+    core::JobStarted started;
+    started.id = body.id;
+    Do(body.id.shard, started);
+  }
+  Continue(body);
+}
+
+void World::Continue(Body& body) {
+  while (!body.ended && body.await == core::kNoToken) {
+    if (body.at >= body.ops.size()) {
+      if (body.ending == 1) {
+        core::Error error;
+        error.type = "SimulatedError";
+        return EndBody(body, core::Outcome::Failed(std::move(error)));
+      }
+      return EndBody(body, body.ending == 2 ? core::Outcome::Cancelled("of itself")
+                                            : core::Outcome::Value(core::Payload::Text("value")));
+    }
+    const Op op = body.ops[body.at++];
+    if (op.kind == Op::Kind::kSleep) {
+      return At(now_ + op.sleep, {Event::Kind::kContinue, body.id, ++body.generation, "", 0, 0});
+    }
+    if (op.kind == Op::Kind::kAwait) {
+      const std::optional<core::FutureId> target = Pick();
+      if (!target) continue;
+      core::Await await;
+      await.token = body.await = ++last_token_;
+      await.ns = kNs;
+      await.job = body.id;
+      await.target = *target;
+      awaiting_[await.token] = body.id;
+      Trace(fmt::format("await {} -> {}", body.id.sequence, target->sequence));
+      ++body.generation;
+      return Do(body.id.shard, await);
+    }
+    if (op.kind == Op::Kind::kProgress) {
+      core::JobProgress progress;
+      progress.id = body.id;
+      progress.fraction = 0.5;
+      Do(body.id.shard, std::move(progress));
+    } else {
+      core::Uncancel uncancel;
+      uncancel.id = body.id;
+      Do(body.id.shard, uncancel);
+    }
+  }
+}
+
+void World::SeeCancelled(Body& body, const std::string& message) {
+  if (body.ended || !body.started) return;
+  if (body.await != core::kNoToken) {  // it stands in an await: thrown in there
+    core::Detach detach;
+    detach.token = body.await;
+    awaiting_.erase(body.await);
+    body.await = core::kNoToken;
+    Do(body.id.shard, detach);
+  }
+  ++body.generation;
+  if (closing_ || body.policy == Policy::kEnd) return EndBody(body, core::Outcome::Cancelled(message));
+  if (body.policy == Policy::kRaise) {
+    core::Error error;
+    error.type = "CleanupError";
+    return EndBody(body, core::Outcome::Failed(std::move(error)));
+  }
+  body.policy = Policy::kEnd;  // swallowed once
+  Continue(body);
+}
+
+void World::EndBody(Body& body, core::OutcomeRef outcome) {
+  body.ended = true;
+  const KnownFuture* future = model_.Find(body.id);
+  const bool was_done = core::IsDone(future->state);
+  core::JobEnded ended;
+  ended.id = body.id;
+  ended.outcome = outcome;
+  ended.started = now_;
+  Do(body.id.shard, std::move(ended));
+  future = model_.Find(body.id);
+  SIM_EXPECT(core::IsDone(future->state), "a body ended, and its future did not");
+  const bool kept = future->outcome == outcome;
+  if (was_done) SIM_EXPECT(!kept, "a late outcome replaced the first");
+  if (!was_done && outcome->kind != core::Outcome::Kind::kCancelled) SIM_EXPECT(kept, "a body's outcome was lost");
+}
+
+}  // namespace muster::simulation
