@@ -129,6 +129,7 @@ void Shard::Impl::CancelStep(CancelWalk& walk, Future& future, uint32_t times) {
 void Shard::Impl::CancelAgain(CancelWalk& walk, Future& future, uint32_t times) {
   if (future.kind == FutureKind::kJob || future.kind == FutureKind::kWaitFor) {
     future.cancelling = AddTimes(future.cancelling, times);
+    if (future.state == State::kRunning) CountCancel(future, walk.message, times);
   }
   if (future.on_path) {
     // A circle. It holds a job, because a combinator can only be made of what was there before.
@@ -160,13 +161,7 @@ void Shard::Impl::CancelJobStep(CancelWalk& walk, Future& job, uint32_t times) {
   AwaitLink* await = job.open_await();
   if (await == nullptr) return CancelBody(job, walk.message, false, times);
   // semantics 12: nothing but the target is cancelled, and the body sees what comes of it; its token only counts.
-  CancelJob counted;
-  counted.id = IdOf(job);
-  counted.attempt = job.attempt;
-  counted.message = walk.message;
-  counted.times = times;
-  counted.forwarded = true;
-  Emit(std::move(counted));
+  CountCancel(job, walk.message, times);
   if (await->member == nullptr) {
     if (walk.hops >= kHopsMax) return EndAwaitCancelled(*await, walk.message);
     await->cancel_message = walk.message;
@@ -179,6 +174,17 @@ void Shard::Impl::CancelJobStep(CancelWalk& walk, Future& job, uint32_t times) {
     await->must_cancel = true;
     await->cancel_message = walk.message;
   }
+}
+
+// The cancel itself goes elsewhere.
+void Shard::Impl::CountCancel(Future& job, const std::string& message, uint32_t times) {
+  CancelJob counted;
+  counted.id = IdOf(job);
+  counted.attempt = job.attempt;
+  counted.message = message;
+  counted.times = times;
+  counted.forwarded = true;
+  Emit(std::move(counted));
 }
 
 void Shard::Impl::CancelBody(Future& job, const std::string& message, bool abandoned, uint32_t times) {

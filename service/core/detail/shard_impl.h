@@ -165,6 +165,7 @@ class Shard::Impl {
   void CancelJobStep(CancelWalk& walk, Future& job, uint32_t times);
   void CancelGatherStep(CancelWalk& walk, Future& gather, uint32_t times);
   void CancelWaitForStep(CancelWalk& walk, Future& wait_for, uint32_t times);
+  void CountCancel(Future& job, const std::string& message, uint32_t times);
   void CancelBody(Future& job, const std::string& message, bool abandoned, uint32_t times = 1);
   bool PassCancel(CancelWalk& walk, Future& target, uint32_t times);
   void SendCancel(CancelWalk& walk, const Future& asker, uint32_t index, const FutureId& target, Remote& remote,

@@ -56,6 +56,8 @@ TEST_F(CoreTest, CancellingAJobCancelsWhatItAwaits) {  // semantics 12, 8
   EXPECT_EQ(ErrorOf(promise).message, "why");
   EXPECT_EQ(awaits.at(await).completion.state, State::kCancelled);
   EXPECT_THAT(cancel_jobs, IsEmpty()) << "the await alone brings the cancel";
+  ASSERT_EQ(forwarded.size(), 1u) << "and the body's token counts it";
+  EXPECT_EQ(forwarded[0].times, 1u);
   Quiesce();
   EXPECT_EQ(StateOf(job), State::kCancelled);
   EXPECT_EQ(ErrorOf(job).message, "why");

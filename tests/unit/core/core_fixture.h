@@ -261,6 +261,10 @@ class CoreTest : public testing::Test {
   void Keep(StartJob& e) { starts.push_back(e); }
   void Keep(WithdrawJob& e) { withdrawn.push_back(e.id); }
   void Keep(CancelJob& e) {
+    if (e.forwarded) {
+      forwarded.push_back(e);
+      return;
+    }
     cancel_jobs.push_back(e);
     const auto script = scripts.find(e.id);
     if (e.abandoned || script == scripts.end() || script->second.on_cancel == OnCancel::kIgnore) return;
@@ -323,6 +327,7 @@ class CoreTest : public testing::Test {
   std::vector<StartJob> starts;
   std::vector<FutureId> withdrawn;
   std::vector<CancelJob> cancel_jobs;
+  std::vector<CancelJob> forwarded;  // counted, not delivered
   std::map<Token, AwaitEnded> awaits;
   std::map<Token, Submitted> submitted;
   std::map<Token, Completion> calls;

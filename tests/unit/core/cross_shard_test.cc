@@ -39,7 +39,7 @@ class CrossShardTest : public testing::TestWithParam<bool> {
       } else if (auto* await = std::get_if<AwaitEnded>(&effect)) {
         awaits[await->token] = *await;
       } else if (auto* cancel = std::get_if<CancelJob>(&effect)) {
-        cancel_jobs.push_back(*cancel);
+        if (!cancel->forwarded) cancel_jobs.push_back(*cancel);
       } else if (auto* cancelled = std::get_if<CancelAnswered>(&effect)) {
         effects[cancelled->token] = cancelled->effects.at(0).second;
       } else if (auto* grace = std::get_if<GraceExpired>(&effect)) {
