@@ -8,7 +8,7 @@ namespace muster::api {
 
 coro::Task<absl::Status> Call(Rpc& rpc, pb::CallRequest& request, pb::CallResponse& response) {
   MUSTER_CO_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.info.durability, ns);
+  SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
   context.attached = true;
   context.default_retention = kAttachedRetention;
   MUSTER_CO_ASSIGN_OR_RETURN(Submission submission,

@@ -69,6 +69,7 @@ coro::Task<absl::StatusOr<Gathered>> GatherMembers(Rpc& rpc, core::NamespaceId n
   core::FutureSet set;
   set.ids = members;
   runtime::StreamOptions options;
+  options.as_waiter = true;
   MUSTER_CO_ASSIGN_OR_RETURN(const std::unique_ptr<runtime::CompletionStream> stream,
                              co_await rpc.service.AsCompleted(ns, std::move(set), std::move(options)));
   Gathered gathered;

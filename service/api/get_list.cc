@@ -66,7 +66,7 @@ coro::Task<absl::Status> Get(Rpc& rpc, pb::GetRequest& request, pb::GetResponse&
   MUSTER_CO_ASSIGN_OR_RETURN(const bool take_outcome, ToView(request.view()));
   MUSTER_CO_ASSIGN_OR_RETURN(const core::FutureView view, co_await rpc.service.Get(ns.id, id, take_outcome));
   Room room(rpc.limits().message_bytes_max, 2);
-  FromView(view, rpc.name_space, rpc.service.registry(), rpc.info.durability, room, *response.mutable_future());
+  FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room, *response.mutable_future());
   co_return absl::OkStatus();
 }
 
@@ -81,7 +81,7 @@ coro::Task<absl::Status> List(Rpc& rpc, pb::ListRequest& request, pb::ListRespon
     for (core::FutureView& view : answer.futures) {
       Room room(0, 2);
       view.outcome = nullptr;
-      FromView(view, rpc.name_space, rpc.service.registry(), rpc.info.durability, room, *response.add_futures());
+      FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room, *response.add_futures());
     }
     response.set_next_page_token(std::move(answer.next_page_token));
     if (response.ByteSizeLong() <= rpc.limits().message_bytes_max || query.max == 1) break;

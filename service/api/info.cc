@@ -17,7 +17,7 @@ constexpr uint32_t kPageMax = 1000;
 }  // namespace
 
 coro::Task<absl::Status> GetServerInfo(Rpc& rpc, pb::GetServerInfoRequest&, pb::GetServerInfoResponse& response) {
-  const ServerInfo& info = rpc.info;
+  const ServerInfo& info = rpc.shared.info;
   response.set_version(info.version);
   response.set_instance_id(info.instance_id);
   response.set_durability(FromDurability(info.durability));

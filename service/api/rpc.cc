@@ -11,10 +11,17 @@ absl::StatusOr<runtime::Namespace> Rpc::OpenNamespace(const std::string& name) {
   return service.OpenNamespace(name_space);
 }
 
+StreamPlace::StreamPlace(Rpc& rpc)
+    : rpc_(rpc), taken_(rpc.shared.streams.fetch_add(1, std::memory_order_relaxed) < rpc.limits().streams_max) {}
+
+StreamPlace::~StreamPlace() { rpc_.shared.streams.fetch_sub(1, std::memory_order_relaxed); }
+
 absl::Status StreamPlace::status() const {
   if (taken_) return absl::OkStatus();
+  if (rpc_.shared.metrics != nullptr) rpc_.shared.metrics->LimitHit(base::Reason::kTooManyStreams);
   return base::Refuse(base::Reason::kTooManyStreams,
-                      fmt::format("{} streams are open already, which is the limit; close some and try again", max_));
+                      fmt::format("{} streams are open already, which is the limit; close some and try again",
+                                  rpc_.limits().streams_max));
 }
 
 }  // namespace muster::api

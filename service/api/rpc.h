@@ -26,6 +26,7 @@
 #include "service/coro/executor.h"
 #include "service/coro/runnable.h"
 #include "service/coro/task.h"
+#include "service/metrics/metrics.h"
 #include "service/runtime/service.h"
 
 namespace muster::v1 {}
@@ -36,20 +37,32 @@ namespace pb = ::muster::v1;
 
 struct LoopCalls;  // detail/call.h
 
+// What the calls of all loops share; outlives them.
+struct CallsShared {
+  CallsShared(const ServerInfo& i, int64_t max, metrics::Metrics* m) : info(i), running_max(max), metrics(m) {
+    if (metrics != nullptr) runs_open = metrics->StreamsOpen("Run");
+  }
+  const ServerInfo& info;
+  const int64_t running_max;
+  metrics::Metrics* const metrics;  // may be null
+  metrics::Gauge runs_open;
+  std::atomic<int64_t> running{0};   // calls that have started and not ended; a plain count
+  std::atomic<int64_t> streams{0};   // open AsCompleted, Run and health's Watch among them; a plain count
+  std::atomic<bool> serving{false};  // what health says; stored by SetServing, loaded by the loops
+};
+
 struct Rpc {
-  Rpc(runtime::Service& s, const ServerInfo& i, LoopCalls& c, coro::CancelToken& t, std::atomic<int64_t>& streams)
-      : service(s), info(i), calls(c), token(t), open_streams(streams) {}
+  Rpc(runtime::Service& s, CallsShared& h, LoopCalls& c, coro::CancelToken& t)
+      : service(s), shared(h), calls(c), token(t) {}
 
   const runtime::Limits& limits() const { return service.limits(); }
   // Empty is "default". Keeps the name for the status.
   absl::StatusOr<runtime::Namespace> OpenNamespace(const std::string& name);
 
   runtime::Service& service;
-  const ServerInfo& info;
+  CallsShared& shared;
   LoopCalls& calls;  // of the loop it runs on
   coro::CancelToken& token;
-  // Open AsCompleted and Run streams of the whole server; see StreamPlace.
-  std::atomic<int64_t>& open_streams;
   // The RPC ended from the other side: the client left, or its deadline passed.
   bool client_gone = false;
   // The namespace as the client named it, once the handler knows it: a QuotaFailure says whose limit was reached.
@@ -59,19 +72,16 @@ struct Rpc {
 // One of Limits.streams_max, held while a stream is open.
 class StreamPlace {
  public:
-  explicit StreamPlace(Rpc& rpc) : open_(rpc.open_streams), max_(rpc.limits().streams_max) {
-    taken_ = open_.fetch_add(1, std::memory_order_relaxed) < static_cast<int64_t>(max_);
-  }
-  ~StreamPlace() { open_.fetch_sub(1, std::memory_order_relaxed); }
+  explicit StreamPlace(Rpc& rpc);
+  ~StreamPlace();
   StreamPlace(const StreamPlace&) = delete;
   StreamPlace& operator=(const StreamPlace&) = delete;
   // OK, or TOO_MANY_STREAMS.
   absl::Status status() const;
 
  private:
-  std::atomic<int64_t>& open_;
-  const uint32_t max_;
-  bool taken_;
+  Rpc& rpc_;
+  const bool taken_;
 };
 
 // One operation of the transport that a coroutine awaits. It cannot be cancelled, but it ends when the client goes

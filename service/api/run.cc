@@ -31,7 +31,7 @@ class RunStream final : private ReadReceiver {
   RunStream(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream)
       : rpc_(rpc),
         stream_(stream),
-        context_(rpc.limits(), rpc.service.registry(), rpc.info.durability, runtime::Namespace()),
+        context_(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, runtime::Namespace()),
         credits_(rpc.limits().run_credits) {}
 
   coro::Task<absl::Status> Serve();
@@ -361,8 +361,11 @@ coro::Task<absl::Status> RunStream::Serve() {
 coro::Task<absl::Status> Run(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream) {
   const StreamPlace place(rpc);
   MUSTER_CO_RETURN_IF_ERROR(place.status());
+  rpc.shared.runs_open.Add();
   RunStream run(rpc, stream);
-  co_return co_await run.Serve();
+  absl::Status status = co_await run.Serve();
+  rpc.shared.runs_open.Sub();
+  co_return status;
 }
 
 }  // namespace muster::api

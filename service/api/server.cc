@@ -105,7 +105,7 @@ class Server::Impl {
   size_t busy_loops_ MUSTER_GUARDED_BY(mutex_) = 0;
 };
 
-Server::Impl::Impl(ServerOptions o) : options(std::move(o)), shared(options.info, options.calls_max) {
+Server::Impl::Impl(ServerOptions o) : options(std::move(o)), shared(options.info, options.calls_max, options.metrics) {
   MUSTER_CHECK_GT(options.loops, 0);
   MUSTER_CHECK_GT(options.accepts, 0);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();

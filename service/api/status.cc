@@ -5,6 +5,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include "absl/strings/cord.h"
 #include "fmt/format.h"
 
 #include "muster/v1/error.pb.h"
@@ -18,6 +19,8 @@ namespace {
 
 namespace pb = ::muster::v1;
 using base::Reason;
+
+constexpr char kPlainUrl[] = "muster/plain";
 
 // The text goes out up to three times, once percent-encoded and twice in base 64.
 constexpr size_t kMessageBytesMax = 900;
@@ -60,7 +63,7 @@ std::optional<base::Duration> RetryDelay(Reason reason) {
 
 // What a client may be told of a status: a refusal as it is; its own cancel or deadline; of all else nothing.
 absl::Status Public(const absl::Status& status, const StatusContext& context) {
-  if (status.ok() || base::ReasonOf(status).has_value()) return status;
+  if (status.ok() || base::ReasonOf(status).has_value() || status.GetPayload(kPlainUrl).has_value()) return status;
   if (absl::IsCancelled(status)) return absl::CancelledError("the call was cancelled");
   static base::LogLimiter limiter;
   base::LogLimited(limiter, base::LogLevel::kError, "an RPC failed for a reason of the server's own",
@@ -106,6 +109,12 @@ void AddDetails(Reason reason, const std::string& field, const StatusContext& co
 }
 
 }  // namespace
+
+absl::Status Plain(absl::StatusCode code, std::string_view message) {
+  absl::Status status(code, std::string(message));
+  status.SetPayload(kPlainUrl, absl::Cord());
+  return status;
+}
 
 grpc::Status ToGrpc(const absl::Status& given, const StatusContext& context) {
   if (given.ok()) return grpc::Status::OK;

@@ -1,7 +1,7 @@
 // Refusals on the wire: absl::Status to grpc::Status with google.rpc details, and to the ItemStatus of a batch.
 //
-// A refusal made by base::Refuse goes out as it is. Any other status is a fault of the server, or the client's own
-// cancel: its text is logged, not sent.
+// A refusal made by base::Refuse, or by Plain, goes out as it is. Any other status is a fault of the server, or the
+// client's own cancel: its text is logged, not sent.
 #pragma once
 
 #include <string>
@@ -25,6 +25,9 @@ struct StatusContext {
   std::string_view method;      // for the log
   std::string_view name_space;  // as the client named it; QuotaFailure says whose limit was reached
 };
+
+// For protocols whose refusals have no reason of ours, such as health.
+absl::Status Plain(absl::StatusCode code, std::string_view message);
 
 // Everything together stays below the 8 KiB that metadata may have.
 grpc::Status ToGrpc(const absl::Status& status, const StatusContext& context = {});

@@ -28,7 +28,7 @@ coro::Task<void> SubmitOne(runtime::Service& service, core::Submit command, Batc
 
 coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response) {
   MUSTER_CO_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.info.durability, ns);
+  const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
   MUSTER_CO_ASSIGN_OR_RETURN(Submission submission,
                              ToSubmit(context, *request.mutable_future(), nullptr, Path("future")));
   MUSTER_CO_ASSIGN_OR_RETURN(const runtime::SubmitAnswer answer,
@@ -51,7 +51,7 @@ coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, 
     co_return RefuseField(base::Reason::kInvalidField, Path("defaults.request_id"),
                           "would make all items one future; give each its own");
   }
-  const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.info.durability, ns);
+  const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
   response.mutable_items()->Reserve(count);
   // All at once, so that they share commits; in order, as they are made ready in order.
   coro::Scope scope;

@@ -206,19 +206,19 @@ coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsComplet
   if (shared.draining.load(std::memory_order_relaxed)) {
     co_return impl_->Refused(base::Reason::kDraining, "the server is shutting down: resume when it is back");
   }
-  const int64_t streams = shared.usage.streams.load(std::memory_order_relaxed);
+  const int64_t open = (options.as_waiter ? shared.usage.waiters : shared.usage.streams).load(std::memory_order_relaxed);
+  const uint32_t open_max = options.as_waiter ? limits().waiters_max : limits().streams_max;
   const int64_t members = shared.usage.wait_members.load(std::memory_order_relaxed) + static_cast<int64_t>(ids.size());
-  if (streams >= static_cast<int64_t>(limits().streams_max) ||
-      members > static_cast<int64_t>(limits().wait_members_max)) {
+  if (open >= static_cast<int64_t>(open_max) || members > static_cast<int64_t>(limits().wait_members_max)) {
     co_return impl_->Refused(
-        base::Reason::kTooManyStreams,
-        fmt::format("{} streams are open over {} futures; the limits are {} and {}: close some, or "
-                    "take fewer at once",
-                    streams, members - static_cast<int64_t>(ids.size()), limits().streams_max,
+        options.as_waiter ? base::Reason::kTooManyWaiters : base::Reason::kTooManyStreams,
+        fmt::format("{} {} are open already, over {} futures; the limits are {} and {}: close some, or take fewer at "
+                    "once",
+                    open, options.as_waiter ? "waits" : "streams", members - static_cast<int64_t>(ids.size()), open_max,
                     limits().wait_members_max));
   }
   auto stream = std::make_unique<MergedStream>(here, ns, SplitByShard(shared, ids), deadline, options.take_outcomes,
-                                               set_hash, resume.has_value() ? &*resume : nullptr);
+                                               set_hash, resume.has_value() ? &*resume : nullptr, options.as_waiter);
   absl::Status attached = co_await stream->Attach();
   if (!attached.ok()) co_return attached;
   co_return std::unique_ptr<CompletionStream>(std::move(stream));

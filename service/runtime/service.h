@@ -84,6 +84,7 @@ struct StreamOptions {
   bool bounded = false;  // whether `timeout` means anything
   base::Duration timeout{0};
   std::string resume_token;
+  bool as_waiter = false;  // of Gather, which waits for all: counted and limited as a waiter, not as a stream
 };
 
 class Service {

@@ -11,24 +11,36 @@
 namespace muster::runtime {
 
 MergedStream::MergedStream(ShardRunner& runner, core::NamespaceId ns, ByShard members, base::Instant deadline,
-                           bool take_outcomes, uint64_t set_hash, const ResumeToken* resume)
-    : runner_(runner), ns_(ns), deadline_(deadline), take_outcomes_(take_outcomes), resuming_(resume != nullptr) {
+                           bool take_outcomes, uint64_t set_hash, const ResumeToken* resume, bool as_waiter)
+    : runner_(runner),
+      ns_(ns),
+      deadline_(deadline),
+      take_outcomes_(take_outcomes),
+      resuming_(resume != nullptr),
+      as_waiter_(as_waiter) {
   if (resume != nullptr) position_ = *resume;
   position_.set_hash = set_hash;
   for (auto& [shard, ids] : members) {
     members_ += static_cast<int64_t>(ids.size());
     parts_.push_back(std::make_unique<Part>(*this, shard, std::move(ids)));
   }
-  runner_.shared().usage.streams.fetch_add(1, std::memory_order_relaxed);
-  runner_.shared().usage.wait_members.fetch_add(members_, std::memory_order_relaxed);
-  runner_.shared().observer.OnStream(1, members_);
+  CountOpen(1);
 }
 
 MergedStream::~MergedStream() {
   for (auto& part : parts_) EndPart(*part);
-  runner_.shared().usage.streams.fetch_sub(1, std::memory_order_relaxed);
-  runner_.shared().usage.wait_members.fetch_sub(members_, std::memory_order_relaxed);
-  runner_.shared().observer.OnStream(-1, members_);
+  CountOpen(-1);
+}
+
+void MergedStream::CountOpen(int change) {
+  Shared& shared = runner_.shared();
+  (as_waiter_ ? shared.usage.waiters : shared.usage.streams).fetch_add(change, std::memory_order_relaxed);
+  shared.usage.wait_members.fetch_add(change * members_, std::memory_order_relaxed);
+  if (as_waiter_) {
+    shared.observer.OnWait(change, members_);
+  } else {
+    shared.observer.OnStream(change, members_);
+  }
 }
 
 void MergedStream::EndPart(Part& part) {

@@ -17,9 +17,10 @@ namespace muster::runtime {
 
 class MergedStream final : public CompletionStream {
  public:
-  // `resume`: where to go on; then ids that have vanished are reported instead of refused.
+  // `resume`: where to go on; then ids that have vanished are reported instead of refused. `as_waiter`: what it counts
+  // as while it is open.
   MergedStream(ShardRunner& runner, core::NamespaceId ns, ByShard members, base::Instant deadline, bool take_outcomes,
-               uint64_t set_hash, const ResumeToken* resume);
+               uint64_t set_hash, const ResumeToken* resume, bool as_waiter);
   ~MergedStream() override;
 
   // Attaches to every shard and awaits their first answers.
@@ -51,6 +52,8 @@ class MergedStream final : public CompletionStream {
 
   void OnPartEffect(Part& part, core::Effect&& effect);
   void OnDrain(const absl::Status& refusal);
+  // +1 or -1.
+  void CountOpen(int change);
   coro::Task<void> TakeFrom(Part& part, size_t max, Batch& batch);
   Part* NextReadyPart();
   void EndPart(Part& part);
@@ -61,6 +64,7 @@ class MergedStream final : public CompletionStream {
   const base::Instant deadline_;
   const bool take_outcomes_;
   const bool resuming_;
+  const bool as_waiter_;
   ResumeToken position_;
   std::vector<std::unique_ptr<Part>> parts_;
   size_t next_part_ = 0;  // round robin, so that a busy shard does not hide the others

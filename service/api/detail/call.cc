@@ -11,6 +11,19 @@
 
 namespace muster::api {
 
+namespace {
+
+// Limits that are found out here; those of the runtime are counted by its observer.
+void CountRefusal(metrics::Metrics* metrics, const absl::Status& status) {
+  if (metrics == nullptr || status.ok()) return;
+  const auto reason = base::ReasonOf(status);
+  if (reason == base::Reason::kPayloadTooLarge || reason == base::Reason::kCreditsOverrun) {
+    metrics->LimitHit(*reason);
+  }
+}
+
+}  // namespace
+
 CallBase::CallBase(LoopCalls& loop, Method& method)
     : Runnable([](coro::Runnable& self) { static_cast<CallBase&>(self).Start(); }), loop_(loop), method_(method) {}
 
@@ -44,7 +57,7 @@ void CallBase::OnAccepted(bool ok) {
 void CallBase::Start() {
   rpc_metrics().Started();
   if (is_unary()) rpc_metrics().MsgReceived();
-  rpc_.emplace(*loop_.service, loop_.shared.info, loop_, *token_, loop_.shared.streams);
+  rpc_.emplace(*loop_.service, loop_.shared, loop_, *token_);
   if (loop_.draining) {
     Drain();
     End(absl::CancelledError());
@@ -81,6 +94,7 @@ void CallBase::End(absl::Status status) {
   if (absl::IsCancelled(status) && drained_) {
     status = base::Refuse(base::Reason::kDraining, "the server is shutting down; try again, here later or elsewhere");
   }
+  CountRefusal(loop_.shared.metrics, status);
   const grpc::Status wire = ToGrpc(status, StatusContext(method_.name(), rpc_->name_space));
   if (is_unary() && wire.ok()) rpc_metrics().MsgSent();
   rpc_metrics().Handled(wire.error_code(), loop_.loop.Now() - started_);

@@ -117,16 +117,6 @@ class Method {
   std::vector<std::unique_ptr<CallBase>> free_;
 };
 
-// What all loops share; outlives them.
-struct CallsShared {
-  CallsShared(const ServerInfo& i, int64_t max) : info(i), running_max(max) {}
-  const ServerInfo& info;
-  const int64_t running_max;
-  std::atomic<int64_t> running{0};   // calls that have started and not ended; a plain count
-  std::atomic<int64_t> streams{0};   // AsCompleted and Run among them; a plain count
-  std::atomic<bool> serving{false};  // what health says; stored by SetServing, loaded by the loops
-};
-
 // The calls of one loop.
 struct LoopCalls {
   LoopCalls(executor::Loop& l, grpc::ServerCompletionQueue& q, CallsShared& s) : loop(l), queue(q), shared(s) {}

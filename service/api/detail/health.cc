@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "service/api/status.h"
 #include "service/base/status.h"
 
 namespace muster::api {
@@ -19,9 +20,9 @@ HealthCheckResponse::ServingStatus StatusOf(const CallsShared& shared) {
 
 coro::Task<absl::Status> Check(Rpc& rpc, HealthCheckRequest& request, HealthCheckResponse& response) {
   if (!IsKnown(request.service())) {
-    co_return absl::NotFoundError("unknown service");
+    co_return Plain(absl::StatusCode::kNotFound, "no such service");
   }
-  response.set_status(StatusOf(rpc.calls.shared));
+  response.set_status(StatusOf(rpc.shared));
   co_return absl::OkStatus();
 }
 
@@ -31,7 +32,7 @@ coro::Task<absl::Status> Watch(Rpc& rpc, HealthCheckRequest& request, StreamWrit
   const bool known = IsKnown(request.service());
   HealthCheckResponse response;
   for (;;) {
-    const auto now = known ? StatusOf(rpc.calls.shared) : HealthCheckResponse::SERVICE_UNKNOWN;
+    const auto now = known ? StatusOf(rpc.shared) : HealthCheckResponse::SERVICE_UNKNOWN;
     if (now != response.status()) {
       response.set_status(now);
       if (!co_await out.Write(response)) co_return absl::CancelledError();
