@@ -83,8 +83,8 @@ void Session::Note(const std::string& text) {
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
-ExitCode Session::Interrupted(const std::string& what, const std::string& again) {
-  PrintError("interrupted; " + what, {}, again.empty() ? again : "take it up again with: " + again);
+ExitCode Session::Interrupted(const std::string& what, const std::string& hint) {
+  PrintError("interrupted; " + what, {}, hint);
   return kInterrupted;
 }
 
@@ -176,9 +176,9 @@ std::string Session::NearestFunctions(const absl::Status& status) {
   return fmt::format("did you mean {}? {}", fmt::join(names, " or "), all);
 }
 
-std::string AgainCommand(const Globals& globals, const std::string& verb, const std::vector<std::string>& ids) {
+std::string AgainHint(const Globals& globals, const std::string& verb, const std::vector<std::string>& ids) {
   constexpr std::size_t kShown = 10;
-  std::string command = "muster " + verb;
+  std::string command = "take it up again with: muster " + verb;
   if (globals.server != Globals().server) command += " --server " + globals.server;
   if (!globals.name_space.empty()) command += " --namespace " + globals.name_space;
   for (std::size_t i = 0; i < ids.size() && i < kShown; ++i) command += " " + ids[i];

@@ -58,8 +58,8 @@ class Session {
   ExitCode Usage(const std::string& message, const std::string& hint);
   // A remark on stderr, unless the user asked for quiet.
   void Note(const std::string& text);
-  // After Ctrl-C: what goes on, and the command that takes it up again.
-  ExitCode Interrupted(const std::string& what, const std::string& again);
+  // After Ctrl-C: what goes on, and how to take it up again.
+  ExitCode Interrupted(const std::string& what, const std::string& hint);
 
  private:
   void PrintError(const std::string& message, const std::string& reason, const std::string& hint);
@@ -72,7 +72,7 @@ class Session {
 // What a verb does once the command line is read.
 using Verb = std::function<ExitCode(Session&)>;
 
-// "muster wait A B C --namespace n", with the options that reach the same server; ids beyond ten become "...".
-std::string AgainCommand(const Globals& globals, const std::string& verb, const std::vector<std::string>& ids);
+// "take it up again with: muster wait --namespace n A B C"; ids beyond ten become "...".
+std::string AgainHint(const Globals& globals, const std::string& verb, const std::vector<std::string>& ids);
 
 }  // namespace muster::cli

@@ -230,14 +230,16 @@ class Printer {
   void Add(std::size_t line, client::RunResult result) {
     code_ =
         Worse(code_, result.completion.ok() ? CodeOf(result.completion->state()) : CodeOf(result.completion.status()));
-    if (!flags_.ordered) return Show(line, result.tag, result.completion);
+    if (!flags_.ordered) return Show(line, result.completion);
     early_.emplace(result.tag, std::make_pair(line, std::move(result.completion)));
     for (auto next = early_.find(next_); next != early_.end(); next = early_.find(++next_)) {
-      Show(next->second.first, next->first, next->second.second);
+      Show(next->second.first, next->second.second);
       early_.erase(next);
     }
   }
   void End() {
+    // What waited for a line that will never be answered.
+    for (const auto& [tag, result] : early_) Show(result.first, result.second);
     if (session_.globals.format == Format::kJson && session_.globals.format_given) session_.PrintJson(all_);
   }
   ExitCode code() const { return code_; }
@@ -245,7 +247,7 @@ class Printer {
  private:
   using Result = absl::StatusOr<client::Completion>;
 
-  void Show(std::size_t line, std::uint64_t tag, const Result& result) {
+  void Show(std::size_t line, const Result& result) {
     if (flags_.values) return ShowValue(line, result);
     if (session_.globals.format_given && session_.table()) return ShowRow(line, result);
     Json json;
@@ -261,7 +263,6 @@ class Printer {
     } else {
       session_.Print(Dump(json) + "\n");
     }
-    static_cast<void>(tag);
   }
 
   void ShowValue(std::size_t line, const Result& result) {

@@ -101,7 +101,7 @@ ExitCode Wait(Session& session, WaitFlags flags) {
     result = client->Wait(ToSet(flags.set), options);
   }
   if (session.interrupt.raised()) {
-    return session.Interrupted("nothing was cancelled", AgainCommand(session.globals, "wait", SetWords(flags.set)));
+    return session.Interrupted("nothing was cancelled", AgainHint(session.globals, "wait", SetWords(flags.set)));
   }
   if (!result.ok()) return session.Fail("cannot wait", result.status());
   PrintWait(session, *result);
@@ -193,7 +193,7 @@ ExitCode Gather(Session& session, GatherFlags flags) {
   if (session.interrupt.raised()) {
     std::vector<std::string> words = SetWords(flags.set);
     if (!flags.of.empty()) words = {"--of", flags.of};
-    return session.Interrupted("nothing was cancelled", AgainCommand(session.globals, "gather", words));
+    return session.Interrupted("nothing was cancelled", AgainHint(session.globals, "gather", words));
   }
   if (!result.ok()) return session.Fail("cannot gather", result.status());
   return PrintGather(session, flags, *result);
@@ -259,7 +259,7 @@ ExitCode Watch(Session& session, WatchFlags flags) {
   ExitCode end = code;
   progress.Hidden([&] {
     if (session.interrupt.raised()) {
-      end = session.Interrupted("nothing was cancelled", AgainCommand(session.globals, "watch", SetWords(flags.set)));
+      end = session.Interrupted("nothing was cancelled", AgainHint(session.globals, "watch", SetWords(flags.set)));
     } else if (range.stream().timed_out()) {
       session.Note(fmt::format("muster: time ran out with {} not done; they go on", remaining));
       end = kTimedOut;

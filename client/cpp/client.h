@@ -154,6 +154,9 @@ class Client {
   // ends with CancelledError. For a program that is asked to stop.
   void Interrupt() const;
 
+  // For run_blocking.h.
+  const std::shared_ptr<detail::Core>& core() const { return core_; }
+
  private:
   explicit Client(std::shared_ptr<detail::Core> core) : core_(std::move(core)) {}
 

@@ -35,8 +35,8 @@ Payload FromText(std::string text, std::string content_type = {});
 // Bytes as they are.
 Payload FromBytes(std::string data, std::string content_type = "application/octet-stream");
 
-// A JSON payload as text, without white space; a text payload as a JSON string; an empty payload as "null".
-// FailedPrecondition for bytes.
+// A JSON payload as text, without white space and with the members of objects in no order; a text payload as a JSON
+// string; an empty payload as "null". FailedPrecondition for bytes.
 absl::StatusOr<std::string> JsonText(const Payload& payload);
 
 // True for SUCCEEDED, FAILED, CANCELLED, EXPIRED.

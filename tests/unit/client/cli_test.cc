@@ -85,7 +85,7 @@ TEST(InputTest, TextAndBytes) {
 
 TEST(RenderTest, NumbersStayWholeWhereADoubleIs) {
   EXPECT_EQ(Dump(ToJson(*client::FromJson("[1, 1.5, -3, 1e300, 9007199254740993]"))),
-            "[1,1.5,-3,1e+300,9007199254740992.0]");
+            "[1,1.5,-3,1e+300,9.007199254740992e+15]");
 }
 
 TEST(RenderTest, ATableIsAlignedAndItsLastColumnCut) {
