@@ -61,9 +61,13 @@ std::string FormatDuration(base::Duration duration) {
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
   if (seconds < 60) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<std::int64_t>(seconds);
-  if (whole < 3600) return fmt::format("{} m {} s", whole / 60, whole % 60);
-  if (whole < 86400) return fmt::format("{} h {} m", whole / 3600, whole % 3600 / 60);
-  return fmt::format("{} d {} h", whole / 86400, whole % 86400 / 3600);
+  const auto two = [](std::int64_t large, const char* large_unit, std::int64_t small, const char* small_unit) {
+    if (small == 0) return fmt::format("{} {}", large, large_unit);
+    return fmt::format("{} {} {} {}", large, large_unit, small, small_unit);
+  };
+  if (whole < 3600) return two(whole / 60, "m", whole % 60, "s");
+  if (whole < 86400) return two(whole / 3600, "h", whole % 3600 / 60, "m");
+  return two(whole / 86400, "d", whole % 86400 / 3600, "h");
 }
 
 }  // namespace muster::cli

@@ -28,6 +28,13 @@ std::string Bytes(std::uint64_t bytes) {
   return fmt::format("{:.4g} {}", number, kUnits[unit]);
 }
 
+// For between single quotes of a shell.
+std::string ShellQuoted(const std::string& text) {
+  std::string safe;
+  for (const char c : text) safe += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return safe;
+}
+
 std::string Pairs(const google::protobuf::Map<std::string, std::string>& map) {
   std::vector<std::string> pairs;
   for (const auto& [name, value] : map) pairs.push_back(name + "=" + value);
@@ -184,7 +191,10 @@ std::string Describe(const Terminal& terminal, const v1::Function& function) {
       {"name", {function.name(), Colour::kBold}},
       {"kind", {NameOf(function.kind())}},
   };
-  if (function.has_input_example()) fields.push_back({"example", {Dump(ToJson(function.input_example()))}});
+  if (function.has_input_example()) {
+    const std::string input = Dump(ToJson(function.input_example()));
+    fields.push_back({"example", {fmt::format("muster call {} '{}'", function.name(), ShellQuoted(input))}});
+  }
   return Fields(terminal, fields) + "\n" + Visible(function.description(), /*lines=*/true) + "\n";
 }
 

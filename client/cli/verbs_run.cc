@@ -302,7 +302,7 @@ ExitCode Run(Session& session, const RunFlags& flags) {
   if (!client.ok()) return session.Usage(std::string(client.status().message()), {});
   client::RunOptions run_options;
   run_options.window = std::max<std::size_t>(1, flags.window);
-  run_options.session = flags.session;
+  run_options.session = flags.session.empty() ? client::NewRequestId() : flags.session;
   client::RunRange run = client->Run(run_options);
   Progress progress(session.err, !session.globals.quiet && (!isatty(STDIN_FILENO) || !session.out.tty), "running");
   Printer printer(session, flags);
@@ -324,10 +324,8 @@ ExitCode Run(Session& session, const RunFlags& flags) {
     printer.End();
     if (session.interrupt.raised()) {
       code = session.Interrupted(
-          fmt::format("{} answered; what else was submitted goes on", done),
-          flags.session.empty()
-              ? "with --session NAME, the same input run again takes up the same jobs"
-              : fmt::format("the same input, run again, takes up the rest: --session {}", flags.session));
+          fmt::format("{} answered; what was submitted and not answered goes on", done),
+          fmt::format("take it up again with the same input and muster run --session {}", run_options.session));
     } else if (!run.status().ok()) {
       code = session.Fail("cannot run", run.status());
     } else if (!bad_line.ok()) {

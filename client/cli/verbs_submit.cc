@@ -55,7 +55,9 @@ struct CallFlags {
 ExitCode Call(Session& session, const CallFlags& flags) {
   auto spec = ToSpec(flags.spec, session.globals.timeout);
   if (!spec.ok()) return session.Usage(std::string(spec.status().message()), "muster call --help");
-  spec->mutable_options()->set_cancel_on_disconnect(flags.cancel_on_disconnect);
+  auto* future_options = spec->mutable_options();
+  future_options->set_cancel_on_disconnect(flags.cancel_on_disconnect);
+  if (future_options->request_id().empty()) future_options->set_request_id(client::NewRequestId());
   const auto client = session.Connect(kRpcDeadline);
   if (!client.ok()) return session.Usage(std::string(client.status().message()), {});
   client::CallOptions options;
@@ -70,10 +72,8 @@ ExitCode Call(Session& session, const CallFlags& flags) {
   if (!completion.ok()) {
     if (!session.interrupt.raised()) return session.Fail(fmt::format("cannot call {}", name), completion.status());
     if (flags.cancel_on_disconnect) return session.Interrupted("the job is cancelled", "submit it again");
-    const std::string& id = flags.spec.job.options.request_id;
-    return session.Interrupted("the job goes on",
-                               id.empty() ? "with --request-id the same call, made again, takes up the same job"
-                                          : fmt::format("the same call, made again, takes it up: --request-id {}", id));
+    return session.Interrupted("the job goes on", fmt::format("take it up again with the same call and --request-id {}",
+                                                              spec->options().request_id()));
   }
   if (session.table()) return PrintOutcome(session, name, completion->outcome(), flags.raw);
   session.PrintJson(ToJson(*completion));

@@ -28,6 +28,7 @@ class Observer {
   Observer(Session& session, const client::Client& client, const SetFlags& set, std::string what)
       : progress_(session.err, !session.globals.quiet, std::move(what)),
         client_(client.WithNamespace(client.name_space())) {
+    if (!set.ids.empty()) progress_.Set(0, set.ids.size());
     if (progress_.enabled()) thread_ = base::Thread("muster-observer", [this, set] { Observe(set); });
   }
   ~Observer() {
@@ -234,6 +235,7 @@ ExitCode Watch(Session& session, WatchFlags flags) {
 
   Progress progress(session.err, !session.globals.quiet, "watching");
   if (progress.enabled()) options.progress_interval = std::chrono::milliseconds(500);
+  if (!flags.set.ids.empty()) progress.Set(0, flags.set.ids.size());
   auto range = client->AsCompleted(ToSet(flags.set), options);
   std::size_t done = 0;
   Json all = Json::array();

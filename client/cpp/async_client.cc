@@ -25,7 +25,7 @@ coro::Task<absl::StatusOr<Submitted>> SubmitTask(shared_ptr<Core> core, FutureSp
   request.set_namespace_(core->name_space);
   *request.mutable_future() = std::move(spec);
   auto* options = request.mutable_future()->mutable_options();
-  if (options->request_id().empty()) options->set_request_id(detail::MakeRequestId());
+  if (options->request_id().empty()) options->set_request_id(NewRequestId());
   v1::SubmitResponse response;
   MUSTER_CO_RETURN_IF_ERROR(co_await Unary(*core->connection, &Stub::PrepareAsyncSubmit, request, response, token));
   Submitted submitted;
@@ -45,7 +45,7 @@ coro::Task<absl::StatusOr<BatchResult>> SubmitBatchTask(shared_ptr<Core> core, s
   for (FutureSpec& spec : specs) {
     FutureSpec& item = *request.add_futures() = std::move(spec);
     if (!item.has_options()) *item.mutable_options() = default_options;
-    if (item.options().request_id().empty()) item.mutable_options()->set_request_id(detail::MakeRequestId());
+    if (item.options().request_id().empty()) item.mutable_options()->set_request_id(NewRequestId());
   }
   v1::SubmitBatchResponse response;
   MUSTER_CO_RETURN_IF_ERROR(
@@ -112,7 +112,7 @@ coro::Task<absl::StatusOr<Completion>> CallTask(shared_ptr<Core> core, FutureSpe
   request.set_namespace_(core->name_space);
   *request.mutable_future() = std::move(spec);
   auto* future_options = request.mutable_future()->mutable_options();
-  if (future_options->request_id().empty()) future_options->set_request_id(detail::MakeRequestId());
+  if (future_options->request_id().empty()) future_options->set_request_id(NewRequestId());
   v1::CallResponse response;
   Patience patience(*core, options.timeout);
   while (true) {
@@ -307,7 +307,7 @@ coro::Task<absl::StatusOr<Future>> CreatePromiseTask(shared_ptr<Core> core, JobO
   v1::CreatePromiseRequest request;
   request.set_namespace_(core->name_space);
   *request.mutable_options() = ToMessage(options);
-  if (options.request_id.empty()) request.mutable_options()->set_request_id(detail::MakeRequestId());
+  if (options.request_id.empty()) request.mutable_options()->set_request_id(NewRequestId());
   v1::CreatePromiseResponse response;
   MUSTER_CO_RETURN_IF_ERROR(
       co_await Unary(*core->connection, &Stub::PrepareAsyncCreatePromise, request, response, token));
@@ -319,7 +319,7 @@ coro::Task<absl::Status> SetResultTask(shared_ptr<Core> core, std::string id, Pa
   request.set_namespace_(core->name_space);
   request.set_id(std::move(id));
   *request.mutable_value() = std::move(value);
-  request.set_request_id(detail::MakeRequestId());
+  request.set_request_id(NewRequestId());
   v1::SetResultResponse response;
   co_return co_await Unary(*core->connection, &Stub::PrepareAsyncSetResult, request, response, token);
 }
@@ -330,7 +330,7 @@ coro::Task<absl::Status> SetExceptionTask(shared_ptr<Core> core, std::string id,
   request.set_namespace_(core->name_space);
   request.set_id(std::move(id));
   *request.mutable_error() = std::move(error);
-  request.set_request_id(detail::MakeRequestId());
+  request.set_request_id(NewRequestId());
   v1::SetExceptionResponse response;
   co_return co_await Unary(*core->connection, &Stub::PrepareAsyncSetException, request, response, token);
 }

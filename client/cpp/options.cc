@@ -1,6 +1,10 @@
 #include "client/cpp/options.h"
 
+#include <array>
+#include <random>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "client/cpp/detail/durations.h"
 
@@ -35,6 +39,13 @@ v1::FutureOptions ToMessage(const JobOptions& options) {
   message.mutable_metadata()->insert(options.metadata.begin(), options.metadata.end());
   message.set_cancel_on_disconnect(options.cancel_on_disconnect);
   return message;
+}
+
+std::string NewRequestId() {
+  std::random_device random;
+  std::array<std::uint32_t, 4> bits{};
+  for (auto& word : bits) word = random();
+  return fmt::format("{:08x}{:08x}{:08x}{:08x}", bits[0], bits[1], bits[2], bits[3]);
 }
 
 FutureSpec CallOf(std::string function, Payload input, const JobOptions& options) {

@@ -66,6 +66,9 @@ struct JobOptions {
 
 v1::FutureOptions ToMessage(const JobOptions& options);
 
+// 128 random bits as text: for a request id or a session that the caller wants to know.
+std::string NewRequestId();
+
 // What can be submitted.
 FutureSpec CallOf(std::string function, Payload input, const JobOptions& options = {});
 FutureSpec GatherOf(std::vector<std::string> ids, bool return_exceptions = false, const JobOptions& options = {});

@@ -1,11 +1,9 @@
 #include "client/cpp/detail/connection.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
-#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -113,13 +111,6 @@ const base::Clock& ClientClock() {
 
 absl::Status FromGrpc(const grpc::Status& status) {
   return FromRpcStatus(static_cast<int>(status.error_code()), status.error_message(), status.error_details());
-}
-
-std::string MakeRequestId() {
-  std::random_device random;
-  std::array<std::uint32_t, 4> bits{};
-  for (auto& word : bits) word = random();
-  return fmt::format("{:08x}{:08x}{:08x}{:08x}", bits[0], bits[1], bits[2], bits[3]);
 }
 
 }  // namespace muster::client::detail

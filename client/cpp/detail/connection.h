@@ -73,7 +73,4 @@ const base::Clock& ClientClock();
 // With the details that ReasonOf and its kin read.
 absl::Status FromGrpc(const grpc::Status& status);
 
-// 128 random bits as text.
-std::string MakeRequestId();
-
 }  // namespace muster::client::detail

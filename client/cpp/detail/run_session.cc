@@ -17,7 +17,7 @@ RunOptions WithSession(RunOptions options) {
   if (!options.resumable) {
     options.session.clear();
   } else if (options.session.empty()) {
-    options.session = MakeRequestId();
+    options.session = NewRequestId();
   }
   options.window = std::max<std::size_t>(1, options.window);
   return options;

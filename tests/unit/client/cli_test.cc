@@ -37,6 +37,7 @@ TEST(DurationTest, PeopleReadTwoUnits) {
   EXPECT_EQ(FormatDuration(milliseconds(850)), "850 ms");
   EXPECT_EQ(FormatDuration(milliseconds(1234)), "1.2 s");
   EXPECT_EQ(FormatDuration(minutes(200)), "3 h 20 m");
+  EXPECT_EQ(FormatDuration(minutes(5)), "5 m");
 }
 
 Json InputJson(std::vector<std::string> words) {
