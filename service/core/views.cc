@@ -1,4 +1,6 @@
 // Looking: Get, List, groups.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "service/core/detail/shard_impl.h"
@@ -29,8 +31,12 @@ FutureView Shard::Impl::ViewOf(const Future& future) const {
     view.options = future.cold->options;
     view.name = options->name;
   }
-  // semantics 14. As in asyncio, only what runs a body has a name of itself.
-  if (view.name.empty() && future.kind == FutureKind::kJob) view.name = fmt::format("Task-{}", future.sequence);
+  // semantics 14. As in asyncio, only what runs a body has a name of itself. Shards count by turns, so that no two jobs
+  // of a server have the same.
+  if (view.name.empty() && future.kind == FutureKind::kJob) {
+    const uint64_t shards = std::max<uint64_t>(options_.shards, 1);
+    view.name = fmt::format("Task-{}", (future.sequence - 1) * shards + options_.index + 1);
+  }
   if (!future.cold) return view;
   view.progress_fraction = future.cold->progress_fraction;
   view.progress_message = future.cold->progress_message;
