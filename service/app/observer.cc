@@ -126,7 +126,8 @@ void MetricsObserver::OnStream(int open, int64_t members) {
 }
 
 void MetricsObserver::OnRefused(base::Reason reason) {
-  metrics_.LimitHit(reason);
+  // A set that is too large is counted where the RPC ends: it may have been refused before the runtime saw it.
+  if (reason != base::Reason::kSetTooLarge) metrics_.LimitHit(reason);
   // Refused before it reached the pool, which counts only what it refuses itself.
   if (reason == base::Reason::kQueueFull) metrics_.pool_rejected.Add();
 }

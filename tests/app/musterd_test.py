@@ -262,6 +262,20 @@ class Serving(Case):
             eventually(lambda: server.metric("muster_waits_open") == 0, "the end of the wait")
             self.assertEqual(server.stop(), 0)
 
+    def test_counts_limits_and_open_streams(self):
+        with self.serve("--limits-set-max", "1", "--limits-pending-futures-max", "2") as server:
+            promises = [json.loads(server.muster("promise", "create", "-o", "json")[1])["id"] for _ in range(2)]
+            self.assertNotEqual(server.muster("promise", "create")[0], 0)
+            self.assertEqual(server.metric('muster_limit_hits_total{reason="TOO_MANY_FUTURES"}'), 1)
+            self.assertNotEqual(server.muster("wait", *promises)[0], 0)
+            self.assertEqual(server.metric('muster_limit_hits_total{reason="SET_TOO_LARGE"}'), 1)
+            watching = server.start_muster("watch", promises[0])
+            eventually(lambda: server.metric('muster_streams_open{rpc="AsCompleted"}') == 1, "the open stream")
+            server.muster("cancel", promises[0])
+            watching.communicate(timeout=PATIENCE)
+            eventually(lambda: server.metric('muster_streams_open{rpc="AsCompleted"}') == 0, "the end of the stream")
+            self.assertEqual(server.stop(), 0)
+
     def test_log_lines_are_json_with_ids_and_without_payloads(self):
         with self.serve("--log-level", "debug") as server:
             trace = "4bf92f3577b34da6a3ce929d0e0e4736"

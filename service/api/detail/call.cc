@@ -13,11 +13,12 @@ namespace muster::api {
 
 namespace {
 
-// Limits that are found out here; those of the runtime are counted by its observer.
+// Limits on the request itself; those on what the server holds are counted by the runtime's observer.
 void CountRefusal(metrics::Metrics* metrics, const absl::Status& status) {
   if (metrics == nullptr || status.ok()) return;
   const auto reason = base::ReasonOf(status);
-  if (reason == base::Reason::kPayloadTooLarge || reason == base::Reason::kCreditsOverrun) {
+  if (reason == base::Reason::kPayloadTooLarge || reason == base::Reason::kCreditsOverrun ||
+      reason == base::Reason::kSetTooLarge || reason == base::Reason::kNestingTooDeep) {
     metrics->LimitHit(*reason);
   }
 }
