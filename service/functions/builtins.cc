@@ -24,6 +24,9 @@ absl::Status RegisterBuiltins(jobs::Registry& registry, const BuiltinOptions& op
   if (options.reactor != nullptr) {
     MUSTER_RETURN_IF_ERROR(RegisterHttpRequest(registry, options.http, *options.reactor));
   }
+  if (options.test_program) {
+    MUSTER_RETURN_IF_ERROR(RegisterTestProgram(registry));
+  }
   return absl::OkStatus();
 }
 

@@ -25,28 +25,29 @@ std::string Shown(const nlohmann::json& value) {
 
 Input Input::Object(const jobs::Payload& payload, std::initializer_list<std::string_view> keys,
                     std::string_view text_key) {
-  Input input;
   const bool is_plain_text =
       payload.encoding() == core::Encoding::kText && payload.content_type() != "application/json";
-  if (is_plain_text && !text_key.empty()) {
-    input.object_[std::string(text_key)] = payload.body();
-    return input;
-  }
+  if (is_plain_text && !text_key.empty()) return FromJson(payload.body(), keys, text_key);
   absl::StatusOr<nlohmann::json> parsed = jobs::ParseJson(payload);
-  if (!parsed.ok()) {
-    input.status_ = parsed.status();
+  if (parsed.ok()) return FromJson(*std::move(parsed), keys, text_key);
+  Input input;
+  input.status_ = parsed.status();
+  return input;
+}
+
+Input Input::FromJson(nlohmann::json document, std::initializer_list<std::string_view> keys,
+                      std::string_view text_key) {
+  Input input;
+  if (document.is_string() && !text_key.empty()) {
+    input.object_[std::string(text_key)] = std::move(document);
     return input;
   }
-  if (parsed->is_string() && !text_key.empty()) {
-    input.object_[std::string(text_key)] = *std::move(parsed);
+  if (document.is_null()) return input;
+  if (!document.is_object()) {
+    input.Fail(fmt::format("the input must be a JSON object, is {}", Shown(document)));
     return input;
   }
-  if (parsed->is_null()) return input;
-  if (!parsed->is_object()) {
-    input.Fail(fmt::format("the input must be a JSON object, is {}", Shown(*parsed)));
-    return input;
-  }
-  for (const auto& [key, value] : parsed->items()) {
+  for (const auto& [key, value] : document.items()) {
     const std::string& name = key;  // a structured binding cannot be captured
     const bool known = std::any_of(keys.begin(), keys.end(), [&](std::string_view k) { return k == name; });
     if (!known) {
@@ -54,7 +55,7 @@ Input Input::Object(const jobs::Payload& payload, std::initializer_list<std::str
       return input;
     }
   }
-  input.object_ = *std::move(parsed);
+  input.object_ = std::move(document);
   return input;
 }
 

@@ -28,6 +28,10 @@ class Input {
   static Input Object(const jobs::Payload& payload, std::initializer_list<std::string_view> keys,
                       std::string_view text_key = {});
 
+  // The same for a document that is parsed already, such as a part of an input.
+  static Input FromJson(nlohmann::json document, std::initializer_list<std::string_view> keys,
+                        std::string_view text_key = {});
+
   const absl::Status& status() const { return status_; }
   bool ok() const { return status_.ok(); }
 
