@@ -33,7 +33,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   parser.add_flag("-V,--version", version);
   parser.add_flag("--validate", validate);
   parser.add_flag("--print-config", print_config);
-  parser.add_option("--print-reference", line.reference)->check(CLI::IsMember({"configuration", "metrics"}));
+  parser.add_option("--print-reference", line.reference)->check(CLI::IsMember({"configuration", "functions", "metrics"}));
   parser.add_option("-c,--config", line.config_file);
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> given;
@@ -81,7 +81,7 @@ std::string HelpText(std::string_view program) {
       "  -c, --config FILE          read options from this YAML file (or MUSTER_CONFIG)\n"
       "      --validate             check the configuration and exit: 0 when it is good, 2 with a list of what is not\n"
       "      --print-config         print the effective values and where each came from, and exit\n"
-      "      --print-reference WHAT print the reference page: configuration or metrics\n"
+      "      --print-reference WHAT print the reference page: configuration, functions or metrics\n"
       "  -V, --version              print the version and exit\n"
       "  -h, --help                 print this and exit\n"
       "\n"

@@ -13,6 +13,7 @@
 #include "service/app/signals.h"
 #include "service/app/tls.h"
 #include "service/app/version.h"
+#include "service/functions/reference.h"
 #include "service/metrics/registry.h"
 
 extern char** environ;
@@ -51,7 +52,9 @@ int Report(const LoadedConfig& loaded) {
 }
 
 int PrintReference(const std::string& what) {
-  fmt::print("{}", what == "metrics" ? metrics::ReferenceMarkdown() : ConfigReferenceMarkdown());
+  fmt::print("{}", what == "metrics"     ? metrics::ReferenceMarkdown()
+                   : what == "functions" ? functions::ReferenceMarkdown()
+                                         : ConfigReferenceMarkdown());
   return 0;
 }
 

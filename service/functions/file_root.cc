@@ -139,6 +139,10 @@ absl::StatusOr<std::shared_ptr<const FileRoot>> FileRoot::Open(const FileOptions
   return std::shared_ptr<const FileRoot>(new FileRoot(options, std::move(root)));
 }
 
+std::shared_ptr<const FileRoot> FileRoot::ForReference(const FileOptions& options) {
+  return std::shared_ptr<const FileRoot>(new FileRoot(options, Descriptor()));
+}
+
 absl::StatusOr<Descriptor> FileRoot::OpenFile(std::string_view path) const {
   MUSTER_ASSIGN_OR_RETURN(const std::string normalized, Normalized(path));
   // O_PATH first: merely opening a device may do something. The second look is for what was swapped in between, and

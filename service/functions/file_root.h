@@ -55,6 +55,9 @@ class FileRoot {
   // around the process, has no openat2.
   static absl::StatusOr<std::shared_ptr<const FileRoot>> Open(const FileOptions& options);
 
+  // One that opens nothing: for the descriptions of the functions alone.
+  static std::shared_ptr<const FileRoot> ForReference(const FileOptions& options);
+
   const FileOptions& options() const { return options_; }
 
   // Reads from the start; refuses all but regular files.

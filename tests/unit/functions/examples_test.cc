@@ -16,6 +16,7 @@ TEST(Examples, EachRuns) {
   jobs::Registry registry;
   BuiltinOptions options;
   options.files.root = directory.path();
+  options.test_program = true;
   ASSERT_TRUE(RegisterBuiltins(registry, options).ok());
   ASSERT_TRUE(CallBlocking(registry, "file.write", registry.Find("file.write")->input_example).ok());
 
