@@ -4,6 +4,7 @@
 #include "fmt/format.h"
 
 #include "service/api/convert.h"
+#include "service/api/detail/text.h"
 #include "service/base/status.h"
 
 namespace muster::api {
@@ -19,10 +20,7 @@ constexpr int kCauseDepthMax = 8;
 constexpr int64_t kSecondsMax = 315'576'000'000;
 constexpr int32_t kNanosMax = 999'999'999;
 
-std::string Quoted(const std::string& text) {
-  constexpr size_t kShown = 64;
-  return text.size() <= kShown ? fmt::format("\"{}\"", text) : fmt::format("\"{}...\"", text.substr(0, kShown));
-}
+std::string Quoted(const std::string& text) { return fmt::format("\"{}\"", Shortened(text, 64)); }
 
 std::string Seconds(base::Duration duration) {
   return fmt::format("{} s", static_cast<double>(duration.count()) / 1e6);

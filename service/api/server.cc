@@ -48,6 +48,11 @@ void SetTransport(grpc::ServerBuilder& builder, const ServerOptions& options) {
                              Milliseconds(options.limits.poll_max + std::chrono::minutes(1)));
 }
 
+bool AddReflection() {
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  return true;
+}
+
 void AddFutureService(LoopCalls& loop, FutureService& service, metrics::Metrics* metrics) {
   Registrar add(loop, metrics, "muster.v1.FutureService");
   add.Unary(service, "Submit", &FutureService::RequestSubmit, &Submit);
@@ -95,6 +100,7 @@ class Server::Impl {
 
   FutureService service_;
   grpc::health::v1::Health::AsyncService health_;
+  const bool reflection_ = AddReflection();  // a builder takes the plug-ins that are known when it is made
   grpc::ServerBuilder builder_;
   std::vector<PerLoop> loops_;
   bool ran_ = false;
@@ -108,7 +114,6 @@ class Server::Impl {
 Server::Impl::Impl(ServerOptions o) : options(std::move(o)), shared(options.info, options.calls_max, options.metrics) {
   MUSTER_CHECK_GT(options.loops, 0);
   MUSTER_CHECK_GT(options.accepts, 0);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   for (int index = 0; index < options.loops; ++index) {
     executor::Loop::Options loop;
     loop.name = fmt::format("loop-{}", index);

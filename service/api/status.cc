@@ -1,5 +1,6 @@
 #include "service/api/status.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -9,6 +10,7 @@
 #include "fmt/format.h"
 
 #include "muster/v1/error.pb.h"
+#include "service/api/detail/text.h"
 #include "service/base/check.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
@@ -25,14 +27,6 @@ constexpr char kPlainUrl[] = "muster/plain";
 // The text goes out up to three times, once percent-encoded and twice in base 64.
 constexpr size_t kMessageBytesMax = 900;
 constexpr size_t kFieldBytesMax = 200;
-
-// Cuts between characters of UTF-8.
-std::string Shortened(std::string_view text, size_t max) {
-  if (text.size() <= max) return std::string(text);
-  size_t end = max - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
-}
 
 pb::ErrorReason WireReason(Reason reason) {
   pb::ErrorReason wire = pb::ERROR_REASON_UNSPECIFIED;
@@ -129,12 +123,12 @@ grpc::Status ToGrpc(const absl::Status& given, const StatusContext& context) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), wire.message(), wire.SerializeAsString());
 }
 
-void ToItemStatus(const absl::Status& given, pb::ItemStatus& out) {
+void ToItemStatus(const absl::Status& given, pb::ItemStatus& out, size_t message_max) {
   if (given.ok()) return;
   const absl::Status status = Public(given, StatusContext());
   out.set_code(static_cast<int>(status.code()));
   const auto message = status.message();
-  out.set_message(Shortened(std::string_view(message.data(), message.size()), kMessageBytesMax));
+  out.set_message(Shortened(std::string_view(message.data(), message.size()), std::min(message_max, kMessageBytesMax)));
   if (const auto reason = base::ReasonOf(status)) out.set_reason(WireReason(*reason));
 }
 

@@ -4,6 +4,8 @@
 // client's own cancel: its text is logged, not sent.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,7 @@ absl::Status Plain(absl::StatusCode code, std::string_view message);
 
 // Everything together stays below the 8 KiB that metadata may have.
 grpc::Status ToGrpc(const absl::Status& status, const StatusContext& context = {});
-void ToItemStatus(const absl::Status& status, muster::v1::ItemStatus& out);
+// `message_max`: bytes that the message may have, where many go into one answer.
+void ToItemStatus(const absl::Status& status, muster::v1::ItemStatus& out, size_t message_max = SIZE_MAX);
 
 }  // namespace muster::api

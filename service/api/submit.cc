@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "fmt/format.h"
@@ -14,13 +15,13 @@ namespace {
 using BatchItem = pb::SubmitBatchResponse::Item;
 
 // Not cancelled when the client leaves: what it has sent has been said.
-coro::Task<void> SubmitOne(runtime::Service& service, core::Submit command, BatchItem& item) {
+coro::Task<void> SubmitOne(runtime::Service& service, core::Submit command, size_t message_max, BatchItem& item) {
   const absl::StatusOr<runtime::SubmitAnswer> answer = co_await service.Submit(std::move(command));
   if (answer.ok()) {
     item.set_id(answer->id.ToText());
     item.set_deduplicated(answer->deduplicated);
   } else {
-    ToItemStatus(answer.status(), *item.mutable_status());
+    ToItemStatus(answer.status(), *item.mutable_status(), message_max);
   }
 }
 
@@ -52,6 +53,10 @@ coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, 
                           "would make all items one future; give each its own");
   }
   const SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  // So that the answer fits into a message even when every item is refused.
+  constexpr size_t kItemBytes = 64;
+  const size_t share = rpc.limits().message_bytes_max / static_cast<size_t>(std::max(count, 1));
+  const size_t message_max = std::max(share, 2 * kItemBytes) - kItemBytes;
   response.mutable_items()->Reserve(count);
   // All at once, so that they share commits; in order, as they are made ready in order.
   coro::Scope scope;
@@ -60,9 +65,9 @@ coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, 
     absl::StatusOr<Submission> submission =
         ToSubmit(context, *request.mutable_futures(index), &request.defaults(), Path("futures", index));
     if (submission.ok()) {
-      scope.Spawn(SubmitOne(rpc.service, std::move(submission->command), item));
+      scope.Spawn(SubmitOne(rpc.service, std::move(submission->command), message_max, item));
     } else {
-      ToItemStatus(submission.status(), *item.mutable_status());
+      ToItemStatus(submission.status(), *item.mutable_status(), message_max);
     }
   }
   co_return co_await scope.Join(rpc.token);

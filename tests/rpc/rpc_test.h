@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "muster/v1/future_service.grpc.pb.h"
+#include "service/base/thread.h"
 #include "tests/rpc/test_server.h"
 
 namespace muster::test {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <thread>
+#include <utility>
 
 #include "grpc/health/v1/health.grpc.pb.h"
 
@@ -326,7 +326,7 @@ TEST_P(RunRpc, AReaderThatLagsIsNotReadFromUntilItCatchesUp) {
   Context context;
   auto stream = Open(context, Opening());
   constexpr int kItems = 200;
-  std::thread writer([&] {
+  base::Thread writer("client", [&] {
     for (int i = 0; i < kItems; ++i) {
       EXPECT_TRUE(stream->Write(One(static_cast<uint64_t>(i), CallOf("count", std::string(500'000, 'x')))));
     }
@@ -337,7 +337,7 @@ TEST_P(RunRpc, AReaderThatLagsIsNotReadFromUntilItCatchesUp) {
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_LT(server_->counted(), 150);
   const auto done = Drain(*stream);
-  writer.join();
+  writer.Join();
   EXPECT_TRUE(stream->Finish().ok());
   ASSERT_EQ(done.size(), static_cast<size_t>(kItems));
   for (const auto& [tag, each] : done) EXPECT_EQ(each.completion().outcome().value().text().size(), 500'000u) << tag;
@@ -417,13 +417,13 @@ class VanishRpc : public RunRpc {
   // Runs `call` on a thread, lets it be cut off once the server holds it, and checks that nothing stays.
   void CutOff(const std::function<void(Context&)>& call) {
     Context context;
-    std::thread client([&] { call(context); });
+    base::Thread client("client", [&] { call(context); });
     EXPECT_TRUE(Eventually([&] {
       const core::ShardStats stats = server_->Stats().shards;
       return stats.waits + stats.streams + stats.calls > 0;
     }));
     context.TryCancel();
-    client.join();
+    client.Join();
     EXPECT_TRUE(EventuallyNothingOpen());
     EXPECT_TRUE(Eventually([&] { return server_->server().live_calls() == 0; }));
   }
@@ -533,8 +533,8 @@ TEST_P(VanishRpc, AServerThatStopsTellsEveryoneToComeBackLater) {
   request.mutable_set()->add_ids(id);
   auto completed = stub_->AsCompleted(&completed_context, request);
   grpc::Status wait_status, call_status;
-  std::thread waiter([&] { wait_status = WaitStatus(WaitOn({id})); });
-  std::thread caller([&] {
+  base::Thread waiter("client", [&] { wait_status = WaitStatus(WaitOn({id})); });
+  base::Thread caller("client", [&] {
     pb::CallRequest call;
     *call.mutable_future() = CallOf("await", id);
     pb::CallResponse response;
@@ -545,8 +545,8 @@ TEST_P(VanishRpc, AServerThatStopsTellsEveryoneToComeBackLater) {
     return stats.waits == 1 && stats.streams == 1 && stats.calls == 2;
   }));
   server_->Stop();
-  waiter.join();
-  caller.join();
+  waiter.Join();
+  caller.Join();
   pb::AsCompletedResponse message;
   while (completed->Read(&message)) {
   }
@@ -560,6 +560,27 @@ TEST_P(VanishRpc, AServerThatStopsTellsEveryoneToComeBackLater) {
   if (!call_status.ok()) {
     EXPECT_EQ(ReasonOf(call_status), "DRAINING") << call_status.error_message();
   }
+}
+
+TEST_P(VanishRpc, AServerStopsThoughAClientNeverReads) {
+  Context run_context, completed_context;
+  auto run = Open(run_context, Opening());
+  std::vector<std::string> ids;
+  for (int i = 0; i < 30; ++i) {
+    run->Write(One(static_cast<uint64_t>(i), CallOf("count", std::string(900'000, 'x'))));
+    ids.push_back(Submit(CallOf("echo", std::string(900'000, 'x'))));
+  }
+  pb::AsCompletedRequest request;
+  for (const std::string& id : ids) request.mutable_set()->add_ids(id);
+  auto completed = stub_->AsCompleted(&completed_context, request);
+  ASSERT_TRUE(Eventually([&] { return server_->counted() >= 8; }));
+  server_->Stop();
+  Drain(*run);
+  EXPECT_FALSE(run->Finish().ok());
+  pb::AsCompletedResponse message;
+  while (completed->Read(&message)) {
+  }
+  EXPECT_FALSE(completed->Finish().ok());
 }
 
 TEST_P(VanishRpc, HealthFollowsReadiness) {

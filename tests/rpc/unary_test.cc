@@ -1,6 +1,8 @@
 // Unary RPCs over the wire: submit, call, get, list, cancel, delete, promises, info.
 #include <algorithm>
 
+#include <grpcpp/generic/generic_stub.h>
+
 #include "tests/rpc/rpc_test.h"
 
 namespace muster::test {
@@ -360,6 +362,56 @@ TEST_P(Unary, AnOutcomeThatNestsTooDeepForParsersIsLeftOut) {
   const pb::Future future = Get(request.id());
   EXPECT_EQ(future.state(), pb::FUTURE_STATE_SUCCEEDED);
   EXPECT_TRUE(future.outcome_omitted());
+}
+
+TEST_P(Unary, AnAnswerFitsEvenWhenEveryItemOfALargeBatchIsRefused) {
+  pb::SubmitBatchRequest request;
+  for (int i = 0; i < 10'000; ++i) {
+    *request.add_futures() = CallOf(std::string(100, 'f'));
+  }
+  pb::SubmitBatchResponse response;
+  const grpc::Status status = Rpc(&Stub::SubmitBatch, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.items_size(), 10'000);
+  for (const auto& item : response.items()) EXPECT_EQ(item.status().reason(), pb::ERROR_REASON_UNKNOWN_FUNCTION);
+  *request.add_futures() = CallOf("echo");
+  EXPECT_EQ(ReasonOf(Rpc(&Stub::SubmitBatch, request, &response)), "INVALID_FIELD");
+}
+
+TEST_P(Unary, ASecondServerOnThePortIsRefusedAndEndsCleanly) {
+  api::ServerOptions options;
+  options.listen = server_->target();
+  api::Server second(std::move(options));
+  EXPECT_EQ(second.Start(server_->service()).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_P(Unary, ReflectionTellsTheServices) {
+  grpc::GenericStub generic(channel_);
+  grpc::CompletionQueue queue;
+  Context context;
+  auto call = generic.PrepareCall(&context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  const grpc::Slice list_services("\x3a\x00", 2);  // field 7, an empty text
+  const grpc::ByteBuffer request(&list_services, 1);
+  call->Write(request, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  grpc::ByteBuffer answer;
+  call->Read(&answer, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  grpc::Slice bytes;
+  ASSERT_TRUE(answer.DumpToSingleSlice(&bytes).ok());
+  const std::string text(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+  EXPECT_NE(text.find("muster.v1.FutureService"), std::string::npos);
+  EXPECT_NE(text.find("grpc.health.v1.Health"), std::string::npos);
+  context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  queue.Shutdown();
+  EXPECT_FALSE(queue.Next(&tag, &ok));
 }
 
 TEST_P(UnaryInManualTime, AResultIsKeptForItsRetentionAndThenCalledExpired) {  // semantics 100

@@ -1,5 +1,5 @@
 // Wait, gathers, shields and wait_for over the wire.
-#include <thread>
+#include <utility>
 
 #include "tests/rpc/rpc_test.h"
 
@@ -147,10 +147,10 @@ TEST_P(WaitRpc, AnInputThatHasFailedReturnsAtOnceAndDoesNotRaise) {  // semantic
 TEST_P(WaitRpc, AWaitIsWokenByASettleFromAnotherClient) {
   const std::string id = Promise();
   pb::WaitResponse response;
-  std::thread waiter([&] { response = Wait(WaitOn({id})); });
+  base::Thread waiter("client", [&] { response = Wait(WaitOn({id})); });
   ASSERT_TRUE(Eventually([&] { return server_->Stats().shards.waits > 0; }));
   ASSERT_TRUE(SetResult(id, "late").ok());
-  waiter.join();
+  waiter.Join();
   EXPECT_EQ(response.done(0).outcome().value().text(), "late");
   EXPECT_TRUE(EventuallyNothingOpen());  // semantics 36
 }

@@ -1,6 +1,7 @@
 #include "service/api/detail/call.h"
 
 #include <exception>
+#include <utility>
 
 #include "fmt/format.h"
 
@@ -35,6 +36,7 @@ void CallBase::Arm() {
   context_.emplace();
   token_.emplace();
   drained_ = false;
+  cancelled_ = false;
   // Without it a client that goes away is never noticed. A slot that is never used gets no such tag.
   context_->AsyncNotifyWhenDone(&done_tag_);
   Request(*context_, &accepted_tag_);
@@ -49,6 +51,7 @@ void CallBase::OnAccepted(bool ok) {
   if (!loop_.draining) method_.Arm();
   owners_ = 2;
   handling_ = true;
+  rpc_.emplace(*loop_.service, loop_.shared, loop_, *token_);
   started_ = loop_.loop.Now();
   loop_.running.PushBack(*this);
   loop_.shared.running.fetch_add(1, std::memory_order_relaxed);
@@ -58,7 +61,6 @@ void CallBase::OnAccepted(bool ok) {
 void CallBase::Start() {
   rpc_metrics().Started();
   if (is_unary()) rpc_metrics().MsgReceived();
-  rpc_.emplace(*loop_.service, loop_.shared, loop_, *token_);
   if (loop_.draining) {
     Drain();
     End(absl::CancelledError());
@@ -104,13 +106,18 @@ void CallBase::End(absl::Status status) {
 
 void CallBase::Drain() {
   drained_ = true;
-  if (token_->cancelling() == 0) token_->Cancel("the server is shutting down");
+  CancelHandler("the server is shutting down");
+}
+
+// Once, and whatever cancels the handler has of its own: a Timeout in it takes its own back, not this one.
+void CallBase::CancelHandler(const char* message) {
+  if (!std::exchange(cancelled_, true)) token_->Cancel(message);
 }
 
 void CallBase::OnDone(bool) {
   if (handling_ && context_->IsCancelled()) {
     rpc_->client_gone = true;
-    if (token_->cancelling() == 0) token_->Cancel("the client went away");
+    CancelHandler("the client went away");
   }
   LetGo();
 }

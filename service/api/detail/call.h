@@ -76,6 +76,7 @@ class CallBase : private coro::Runnable {
   void OnDone(bool ok);
   void OnFinished(bool ok);
   void Start();
+  void CancelHandler(const char* message);
   static void OnHandled(coro::detail::TaskPromiseBase& promise, void* call);
   void End(absl::Status status);
 
@@ -88,6 +89,7 @@ class CallBase : private coro::Runnable {
   int owners_ = 0;
   bool handling_ = false;
   bool drained_ = false;
+  bool cancelled_ = false;
   MemberTag<&CallBase::OnAccepted> accepted_tag_{*this};
   MemberTag<&CallBase::OnDone> done_tag_{*this};
   MemberTag<&CallBase::OnFinished> finished_tag_{*this};

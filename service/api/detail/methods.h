@@ -12,6 +12,19 @@
 
 namespace muster::api {
 
+// Empties a message for the next call. It keeps its capacity, which pays, unless that is large: a pool of calls must
+// not hold what the largest request of each once needed.
+template <typename Message>
+void Recycle(Message& message) {
+  constexpr size_t kKeptBytesMax = 16 << 10;
+  if (message.ByteSizeLong() > kKeptBytesMax) {
+    Message fresh;
+    message.Swap(&fresh);
+  } else {
+    message.Clear();
+  }
+}
+
 // --- Unary ----------------------------------------------------------------------------------------------------------
 
 template <typename Service, typename In, typename Out>
@@ -45,8 +58,8 @@ class UnaryCall final : public CallBase {
   }
   void Reset() override {
     responder_.reset();
-    in_.Clear();
-    out_.Clear();
+    Recycle(in_);
+    Recycle(out_);
   }
   bool is_unary() const override { return true; }
 
@@ -90,7 +103,7 @@ class ServerStreamCall final : public CallBase, private StreamWriter<Out> {
   void Finish(const grpc::Status& status, Tag* tag) override { writer_->Finish(status, tag); }
   void Reset() override {
     writer_.reset();
-    in_.Clear();
+    Recycle(in_);
   }
   bool is_unary() const override { return false; }
 
@@ -157,7 +170,7 @@ class BidiCall final : public CallBase, private BidiStream<In, Out>, private Tag
   void Finish(const grpc::Status& status, Tag* tag) override { stream_->Finish(status, tag); }
   void Reset() override {
     stream_.reset();
-    in_.Clear();
+    Recycle(in_);
   }
   bool is_unary() const override { return false; }
 
