@@ -142,8 +142,9 @@ std::string Session::HintFor(const absl::Status& status) {
   }
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
-      if (message.find("andshake") != std::string::npos || message.find("SSL") != std::string::npos) {
-        return "the server and this command disagree on TLS: check --tls, --ca, --cert and --key";
+      for (const char* sign : {"andshake", "SSL", "Socket closed", "reset by peer"}) {
+        if (message.find(sign) == std::string::npos) continue;
+        return "something listens there and hangs up: perhaps it wants TLS (or none): check --tls, --ca, --cert, --key";
       }
       if (globals.tls) return "is musterd running there, with TLS? --server or MUSTER_SERVER names another";
       return "start one with `musterd`, or name another with --server or MUSTER_SERVER (with --tls if it wants TLS)";
