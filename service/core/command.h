@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
+
 #include "service/base/clock.h"
 #include "service/core/id.h"
 #include "service/core/outcome.h"
@@ -81,6 +83,8 @@ struct Submit {
   bool attach = false;
   // Call without a request id: dropped as soon as it has been delivered to the attached token.
   bool drop_when_delivered = false;
+  // There is no room for a new future; one whose request id is known is answered all the same (semantics 102).
+  absl::Status no_room;
 };
 
 // A client settles a promise (semantics 2, 13). With a request id a repetition of the same settle is OK.

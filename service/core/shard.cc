@@ -54,19 +54,26 @@ bool Shard::Impl::AnswerRepeated(core::Submit& command) {
   answer.token = command.token;
   RequestEntry* entry = request_ids_.Find(command.ns, command.options->request_id);
   if (entry == nullptr) {
-    if (request_ids_.size() < options_.request_ids_max) return false;
-    answer.refusal = base::Refuse(
-        base::Reason::kTooManyRequestIds,
-        fmt::format("{} request ids are remembered, the limit; try again later or without", request_ids_.size()),
-        "future.options.request_id");
+    const bool full = request_ids_.size() >= options_.request_ids_max;
+    if (command.no_room.ok() && !full) return false;
+    answer.refusal = command.no_room;
+    if (answer.refusal.ok()) {
+      answer.refusal = base::Refuse(
+          base::Reason::kTooManyRequestIds,
+          fmt::format("{} request ids are remembered, the limit; try again later or without", request_ids_.size()),
+          "future.options.request_id");
+    }
     Emit(std::move(answer));
     return true;
   }
   answer.deduplicated = true;
   if (entry->spec_hash != command.spec_hash) {
-    answer.refusal = base::Refuse(base::Reason::kRequestIdReused,
-                                  "this request id was used for another future; use a new one for a new request",
-                                  "future.options.request_id");
+    answer.refusal =
+        base::Refuse(base::Reason::kRequestIdReused,
+                     fmt::format("future.options.request_id: \"{}\" was used with another spec; give a new "
+                                 "request a new id, or repeat the old one as it was",
+                                 command.options->request_id),
+                     "future.options.request_id");
   } else if (entry->future != nullptr && !entry->future->announced) {
     AddAsker(*entry->future, command.token, command.attach);
     return true;

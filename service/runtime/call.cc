@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "service/runtime/submission.h"
+
 namespace muster::runtime {
 namespace {
 
@@ -64,6 +66,7 @@ void AttachedCall::OnEffect(core::Effect&& effect) {
       receiver->OnAccepted(AnswerOf(*submitted));
       return;
     }
+    CountRefused(runner_.shared(), submitted->refusal);
     delete this;
     receiver->OnRejected(submitted->refusal);
     return;

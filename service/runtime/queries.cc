@@ -75,8 +75,10 @@ coro::Task<absl::StatusOr<std::vector<core::FutureId>>> Service::Impl::Resolve(c
       ids.insert(ids.end(), found.begin(), found.end());
     }
     if (ids.empty()) {
-      co_return base::Refuse(base::Reason::kEmptySet, fmt::format("group \"{}\" has no futures", set.group),
-                             "set.group");
+      co_return base::Refuse(
+          base::Reason::kEmptySet,
+          fmt::format("set.group: \"{}\" has no futures; submit some with this group, or name ids", set.group),
+          "set.group");
     }
   }
   if (ids.size() > shared.options.limits.set_max) {

@@ -92,7 +92,10 @@ coro::Task<absl::StatusOr<core::Completion>> Service::Call(core::Submit command,
   shared.observer.OnWait(-1, 1);
   // A cancel that came while the submit was under way ends the wait without a CancelledError of its own.
   const bool left = !resumed.ok() || token.cancelling() > 0;
-  if (!answer.refusal().ok() && !left) co_return answer.refusal();
+  if (!answer.refusal().ok() && !left) {
+    CountRefused(shared, answer.refusal());
+    co_return answer.refusal();
+  }
   if (resumed.ok() && answer.has_completion()) co_return std::move(answer.completion());
   core::Detach detach;
   detach.token = answer.request();

@@ -31,9 +31,51 @@ const core::FutureId* FirstMember(const core::FutureSpec& spec) {
   return nullptr;
 }
 
-absl::Status Refused(Shared& shared, base::Reason reason, std::string message) {
-  shared.observer.OnRefused(reason);
-  return base::Refuse(reason, message);
+absl::Status Room(const Shared& shared, const core::Submit& command) {
+  const Limits& limits = shared.options.limits;
+  const Usage& usage = shared.usage;
+  if (shared.draining.load(std::memory_order_relaxed)) {
+    return base::Refuse(base::Reason::kDraining,
+                        "the server is shutting down and takes no new work: retry against another, or when it is back");
+  }
+  const int64_t pending = usage.pending_futures.load(std::memory_order_relaxed);
+  if (pending >= static_cast<int64_t>(limits.pending_futures_max)) {
+    return base::Refuse(base::Reason::kTooManyFutures,
+                        fmt::format("{} futures are not done, and the limit is {}: retry when some have ended", pending,
+                                    limits.pending_futures_max));
+  }
+  const int64_t held = shared.namespaces.BytesHeld(command.ns);
+  if (held >= static_cast<int64_t>(limits.namespace_bytes_max)) {
+    return base::Refuse(
+        base::Reason::kTooManyBytes,
+        fmt::format("the namespace holds {} bytes, and the limit is {}: delete futures, or submit with a "
+                    "shorter retention",
+                    held, limits.namespace_bytes_max));
+  }
+  if (command.options != nullptr && !command.options->request_id.empty()) {
+    uint64_t remembered = 0;
+    for (const auto& count : shared.request_ids) remembered += count.load(std::memory_order_relaxed);
+    if (remembered >= limits.request_ids_max) {
+      return base::Refuse(
+          base::Reason::kTooManyRequestIds,
+          fmt::format("{} request ids are remembered, and the limit is {}: retry later, or ask for a shorter "
+                      "request_id_ttl",
+                      remembered, limits.request_ids_max));
+    }
+  }
+  const auto* job = std::get_if<core::JobSpec>(&command.spec);
+  if (job != nullptr && job->kind == core::FunctionKind::kBlocking) {
+    const int64_t queued = usage.blocking_queued.load(std::memory_order_relaxed);
+    const uint64_t room = shared.options.blocking_queue_max;
+    if (queued >= static_cast<int64_t>(room)) {
+      return base::Refuse(
+          base::Reason::kQueueFull,
+          fmt::format("{} jobs wait for the blocking pool, and its queue holds {}: retry when some have "
+                      "started",
+                      queued, room));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -48,49 +90,19 @@ core::ShardIndex PlaceFor(const ShardRunner& home, const core::Submit& command) 
   return home.home();
 }
 
-absl::Status Admit(Shared& shared, const core::Submit& command) {
-  const Limits& limits = shared.options.limits;
-  Usage& usage = shared.usage;
-  if (shared.draining.load(std::memory_order_relaxed)) {
-    return Refused(shared, base::Reason::kDraining,
-                   "the server is shutting down and takes no new work: retry against another, or when it is back");
-  }
-  const int64_t pending = usage.pending_futures.load(std::memory_order_relaxed);
-  if (pending >= static_cast<int64_t>(limits.pending_futures_max)) {
-    return Refused(shared, base::Reason::kTooManyFutures,
-                   fmt::format("{} futures are not done, and the limit is {}: retry when some have ended", pending,
-                               limits.pending_futures_max));
-  }
-  const int64_t held = shared.namespaces.BytesHeld(command.ns);
-  if (held >= static_cast<int64_t>(limits.namespace_bytes_max)) {
-    return Refused(shared, base::Reason::kTooManyBytes,
-                   fmt::format("the namespace holds {} bytes, and the limit is {}: delete futures, or submit with a "
-                               "shorter retention",
-                               held, limits.namespace_bytes_max));
-  }
+absl::Status Admit(Shared& shared, core::Submit& command) {
+  absl::Status room = Room(shared, command);
+  if (room.ok()) return room;
   if (command.options != nullptr && !command.options->request_id.empty()) {
-    uint64_t remembered = 0;
-    for (const auto& count : shared.request_ids) remembered += count.load(std::memory_order_relaxed);
-    if (remembered >= limits.request_ids_max) {
-      return Refused(
-          shared, base::Reason::kTooManyRequestIds,
-          fmt::format("{} request ids are remembered, and the limit is {}: retry later, or ask for a shorter "
-                      "request_id_ttl",
-                      remembered, limits.request_ids_max));
-    }
+    command.no_room = std::move(room);
+    return absl::OkStatus();
   }
-  const auto* job = std::get_if<core::JobSpec>(&command.spec);
-  if (job != nullptr && job->kind == core::FunctionKind::kBlocking) {
-    const int64_t queued = usage.blocking_queued.load(std::memory_order_relaxed);
-    const uint64_t room = shared.options.blocking_queue_max;
-    if (queued >= static_cast<int64_t>(room)) {
-      return Refused(shared, base::Reason::kQueueFull,
-                     fmt::format("{} jobs wait for the blocking pool, and its queue holds {}: retry when some have "
-                                 "started",
-                                 queued, room));
-    }
-  }
-  return absl::OkStatus();
+  CountRefused(shared, room);
+  return room;
+}
+
+void CountRefused(Shared& shared, const absl::Status& refusal) {
+  if (const auto reason = base::ReasonOf(refusal)) shared.observer.OnRefused(*reason);
 }
 
 coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(ShardRunner& home, core::Submit command) {
@@ -101,7 +113,10 @@ coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(ShardRunner& home, core::Submi
   home.Send(shard, std::move(command));
   co_await answer;
   const core::Submitted& submitted = answer.effect();
-  if (!submitted.refusal.ok()) co_return submitted.refusal;
+  if (!submitted.refusal.ok()) {
+    CountRefused(home.shared(), submitted.refusal);
+    co_return submitted.refusal;
+  }
   SubmitAnswer result;
   result.id = submitted.id;
   result.state = submitted.state;

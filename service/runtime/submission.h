@@ -22,7 +22,10 @@ inline core::ShardIndex TargetShard(const Shared& shared, const core::FutureId& 
 core::ShardIndex PlaceFor(const ShardRunner& home, const core::Submit& command);
 
 // Whether the service has room for it: DRAINING, TOO_MANY_FUTURES, TOO_MANY_BYTES, TOO_MANY_REQUEST_IDS, QUEUE_FULL.
-absl::Status Admit(Shared& shared, const core::Submit& command);
+// One with a request id is let through with the refusal beside it: the shard knows whether it is a repetition.
+absl::Status Admit(Shared& shared, core::Submit& command);
+// Counts a refusal that came from a shard.
+void CountRefused(Shared& shared, const absl::Status& refusal);
 
 // Admits, places, sends and awaits the answer. `command.token` is set here.
 coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(ShardRunner& home, core::Submit command);

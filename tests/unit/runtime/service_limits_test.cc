@@ -106,5 +106,26 @@ TEST_P(ServiceLimitsTest, RequestIdsAreCountedUntilTheirWindowCloses) {
   EXPECT_TRUE(TrySubmit(std::move(later)).ok());
 }
 
+// Whose answer was lost must be able to ask again, whatever limit has been reached meanwhile.
+TEST_P(ServiceLimitsTest, ARepetitionIsAnsweredThoughThereIsRoomForNothingNew) {  // semantics 102
+  Service::Options options;
+  options.limits.request_ids_max = 1;
+  options.limits.pending_futures_max = 1;
+  Start(options);
+  core::Submit first = Spec(core::PromiseSpec{});
+  Request(first, "known");
+  const auto made = TrySubmit(std::move(first));
+  ASSERT_TRUE(made.ok());
+  core::Submit again = Spec(core::PromiseSpec{});
+  Request(again, "known");
+  const auto repeated = TrySubmit(std::move(again));
+  ASSERT_TRUE(repeated.ok()) << repeated.status();
+  EXPECT_EQ(repeated->id, made->id);
+  EXPECT_TRUE(repeated->deduplicated);
+  core::Submit unknown = Job("echo");
+  Request(unknown, "unknown");
+  EXPECT_EQ(base::ReasonOf(TrySubmit(std::move(unknown)).status()), base::Reason::kTooManyFutures);
+}
+
 }  // namespace
 }  // namespace muster::runtime
