@@ -104,6 +104,31 @@ class WaitMembers(LimitCase):
         self.assertEqual(len(open_.result().done), 8)
 
 
+class Streams(LimitCase):
+    FLAGS = ("--limits-streams-max=3",)
+
+    def test_more_streams_than_allowed(self):
+        promise = self.promise()
+        open_ = [self.open_stream(promise) for _ in range(2)]
+        stop = threading.Event()
+
+        def one_open():
+            yield pb.RunRequest(open=pb.RunOpen())
+            stop.wait(60)
+
+        run = self.stub.Run(one_open(), timeout=suite.RPC_SECONDS)
+        self.assertGreater(next(run).credits, 0)
+        self.assertEqual(self.server.wait_for_metric("muster_streams_open", 3), 3)
+        self.assert_limit(lambda: self.open_stream(promise), "TOO_MANY_STREAMS", [3])
+        again = lambda: self.stub.Run(iter([pb.RunRequest(open=pb.RunOpen())]), timeout=suite.RPC_SECONDS)
+        self.assert_limit(again, "TOO_MANY_STREAMS", [3])
+        stop.set()
+        self.assertEqual(list(run), [])
+        self.settle(promise)
+        for stream in open_:
+            self.assertEqual([c.id for message in stream for c in message.completions], [promise])
+
+
 class Namespaces(LimitCase):
     FLAGS = ("--limits-namespaces-max=3",)
 
@@ -134,6 +159,17 @@ class Namespaces(LimitCase):
                 self.assertLessEqual(server.metric("muster_namespaces"), before + 2)
 
 
+class RequestIds(LimitCase):
+    FLAGS = ("--limits-request-ids-max=4",)
+
+    def test_more_request_ids_than_allowed(self):
+        specs = [call("echo", i, request_id=f"r{i}") for i in range(4)]
+        kept = [self.submit(spec) for spec in specs]
+        self.assert_limit(lambda: self.submit(call("echo", 9, request_id="r9")), "TOO_MANY_REQUEST_IDS", [4])
+        self.submit(call("echo", 9))  # without one there is room
+        self.assertEqual([self.submit(spec) for spec in specs], kept, "what was acknowledged is found again")
+
+
 class Bytes(LimitCase):
     FLAGS = ("--limits-namespace-bytes-max=1MiB", "--limits-payload-bytes-max=512KiB")
 
@@ -158,6 +194,36 @@ class Bytes(LimitCase):
         self.assertEqual([len(c.outcome.value.text) for c in self.wait(*kept).done], [300_000] * len(kept))
         self.rpc.Delete(pb.DeleteRequest(set=ids(*kept)))
         self.assertEqual(self.wait(self.submit(call("echo", 1))).done[0].state, SUCCEEDED)
+
+
+class Credits(LimitCase):
+    FLAGS = ("--limits-run-credits=4",)
+
+    def test_more_items_than_credits(self):
+        promise = self.promise()
+        messages = [pb.RunRequest(open=pb.RunOpen(acknowledge=True))]
+        item = lambda tag: pb.RunRequest.Item(tag=tag, future=self.shield(promise, f"item {tag}"))
+        messages.append(pb.RunRequest(items=[item(tag) for tag in range(4)]))
+        ready = threading.Event()
+
+        def send():
+            yield from messages
+            ready.wait(30)
+            yield pb.RunRequest(items=[item(4)])
+
+        run = self.stub.Run(send(), timeout=suite.RPC_SECONDS)
+        self.assertEqual(next(run).credits, 4)
+        accepted = []
+        while len(accepted) < 4:
+            accepted += [a.id for a in next(run).accepted]
+        self.assert_limit(lambda: ready.set() or run, "CREDITS_OVERRUN", [4])
+        self.assertEqual({self.get(id_).state for id_ in accepted}, {PENDING})  # what was accepted goes on
+        self.settle(promise, "all of you")
+        self.assertEqual({c.outcome.value.text for c in self.wait(*accepted).done}, {"all of you"})
+
+    def shield(self, id_, name):
+        options = future_pb2.FutureOptions(name=name, retention=seconds(60))
+        return future_pb2.FutureSpec(shield=future_pb2.ShieldSpec(id=id_), options=options)
 
 
 class NothingStays(LimitCase):

@@ -203,6 +203,11 @@ class Sets(BadCase):
             with self.subTest(rpc=name):
                 self.assert_refused(action, Code.INVALID_ARGUMENT, "EMPTY_SET", "set", ["ids", "group"])
 
+    def test_a_group_that_nobody_is_in(self):
+        group = future_pb2.FutureSet(group="nobody")
+        action = lambda: self.rpc.Wait(pb.WaitRequest(namespace=self.ns, set=group))
+        self.assert_refused(action, Code.INVALID_ARGUMENT, "EMPTY_SET", "set.group", ["nobody"])
+
     def test_a_set_over_the_limit(self):
         promise = self.promise()
         for name, action in self.every_set(ids(*[promise] * 21)).items():
@@ -369,6 +374,14 @@ def varint(number):
 
 
 class States(BadCase):
+    def test_a_request_id_with_another_spec(self):
+        first = self.submit(call("echo", 1, request_id="r"))
+        for other in (call("echo", 2, request_id="r"), call("echo", 1, request_id="r", name="x"), call("sleep", 1, request_id="r")):
+            self.assert_refused(lambda: self.submit(other), Code.ALREADY_EXISTS, "REQUEST_ID_REUSED", "future.options.request_id")
+        action = lambda: self.promise(request_id="r")
+        self.assert_refused(action, Code.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        self.assertEqual(self.submit(call("echo", 1, request_id="r")), first)
+
     def test_settling_what_is_no_promise(self):  # semantics 13
         job = self.submit(call("sleep", 60))
         gather = self.submit(future_pb2.FutureSpec(gather=future_pb2.GatherSpec(ids=[job])))

@@ -472,6 +472,8 @@ class Looking(ServerCase):
         watch = health.Watch(health_pb2.HealthCheckRequest(service=""), timeout=30)
         self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.SERVING)
         watch.cancel()
+        refusal = self.refusal(lambda: health.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=30))
+        self.assertEqual(refusal.code, Code.NOT_FOUND)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ usage: run.py --bin FOLDER --clients FOLDER [--loops N] SUITE
   --loops    event loops of the servers; default 1
 
 A suite whose tools are not installed is skipped: one line says what is missing, and the exit status is 77. Every other
-run ends with the line `N passed, N failed, N skipped`. Standard Python only; a suite may use more.
+run but the demo's ends with the line `N passed, N failed, N skipped`. Standard Python only; a suite may use more.
 """
 
 import argparse
@@ -81,6 +81,13 @@ def tool_suite(options, script):
     return subprocess.run([sys.executable, "-B", os.path.join(HERE, script), *options.rest], env=environment, check=False).returncode
 
 
+def demo(options, script):
+    """The demo: it checks what it shows."""
+    if shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])) is None:
+        raise Missing("nginx")
+    return subprocess.run([os.path.join(ROOT, script), "--bin", options.bin], check=False).returncode
+
+
 SUITES = {
     "python": (python_suite, "python_test.py"),
     "bad_values": (python_suite, "bad_values_test.py"),
@@ -88,6 +95,7 @@ SUITES = {
     "vanish": (python_suite, "vanish_test.py"),
     "grpc_js": (node_suite, "grpc_js_test.mjs"),
     "grpcurl": (tool_suite, "grpcurl_test.py"),
+    "demo": (demo, "deploy/demo/run"),
 }
 
 
@@ -106,7 +114,7 @@ def main():
     try:
         return run(options, script)
     except Missing as missing:
-        print(f"skipped: the suite {options.suite} needs {missing}; `./dev deps clients` installs it")
+        print(f"skipped: the suite {options.suite} needs {missing}; `./dev deps clients demo` installs it")
         return SKIP
 
 

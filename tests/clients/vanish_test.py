@@ -203,6 +203,30 @@ class Vanishing(ServerCase):
         self.kill()
         self.assert_nothing_left()
 
+    def test_in_a_run(self):  # semantics 98
+        self.start("run", self.group)
+        self.until_open("muster_streams_open")
+        self.members(50)
+        self.kill()
+        self.assert_nothing_left()
+        self.assertEqual({f.state for f in self.members(50)}, {RUNNING})
+
+    def test_in_a_run_that_is_cancelled_with_it(self):
+        self.start("run_and_cancel", self.group)
+        self.until_open("muster_streams_open")
+        jobs = [f.id for f in self.members(50)]
+        waiter = self.stub.Wait.future(pb.WaitRequest(set=ids(*jobs)), timeout=suite.RPC_SECONDS)
+        self.until_open("muster_waits_open")
+        self.kill()
+        self.assertEqual({c.state for c in waiter.result().done}, {CANCELLED})
+
+    def test_in_a_flood_that_it_does_not_read(self):
+        self.start("run_flood")
+        self.until_open("muster_streams_open")
+        self.server.wait_for_metric("muster_futures_submitted_total", lambda value: value > 500)
+        self.kill()
+        self.assert_nothing_left()
+
     def test_while_it_watches_health(self):
         self.start("watch_health", self.server.grpc)
         # The watch is not counted by itself; that the server stops in order at the end of the suite is the proof.
