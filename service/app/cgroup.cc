@@ -8,6 +8,8 @@
 #include <sstream>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "service/base/thread.h"
 
 namespace muster::app {
@@ -64,15 +66,15 @@ CgroupLimits ReadCgroupLimits(const std::string& root) {
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     for (const std::string& path : WithParents(line.substr(second + 1))) {
       if (controllers == ",,") {
-        const std::string folder = root + "/sys/fs/cgroup" + path;
+        const std::string folder = fmt::format("{}/sys/fs/cgroup{}", root, path);
         if (const auto cpus = ParseCpuMax(ReadLine(folder + "/cpu.max"))) Lower(limits.cpus, *cpus);
         if (const auto bytes = ParseMemory(ReadLine(folder + "/memory.max"))) Lower(limits.memory_bytes, *bytes);
       } else if (controllers.find(",cpu,") != std::string::npos) {
-        const std::string folder = root + "/sys/fs/cgroup/cpu" + path;
+        const std::string folder = fmt::format("{}/sys/fs/cgroup/cpu{}", root, path);
         const std::string both = ReadLine(folder + "/cpu.cfs_quota_us") + " " + ReadLine(folder + "/cpu.cfs_period_us");
         if (const auto cpus = ParseCpuMax(both)) Lower(limits.cpus, *cpus);
       } else if (controllers.find(",memory,") != std::string::npos) {
-        const std::string folder = root + "/sys/fs/cgroup/memory" + path;
+        const std::string folder = fmt::format("{}/sys/fs/cgroup/memory{}", root, path);
         if (const auto bytes = ParseMemory(ReadLine(folder + "/memory.limit_in_bytes"))) {
           Lower(limits.memory_bytes, *bytes);
         }

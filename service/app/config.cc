@@ -22,7 +22,7 @@ constexpr uint64_t kMillisecond = 1'000, kSecond = 1'000'000, kHour = 3600 * kSe
     static_cast<type& (*)(Config&)>([](Config& config) -> type& { return config.member; }) \
   }
 
-std::vector<Option> MakeOptions() {
+std::vector<Option> ServerOptions() {
   using enum ValueType;
   return {
       {"grpc.listen", kAddress, MUSTER_FIELD(std::string, grpc.listen),
@@ -61,6 +61,12 @@ std::vector<Option> MakeOptions() {
        "text on a terminal, else json"},
       {"drain.grace", kDuration, MUSTER_FIELD(base::Duration, drain.grace),
        "How long running jobs may go on after SIGTERM or SIGINT before they are cancelled.", 0, kDay},
+  };
+}
+
+std::vector<Option> LimitOptions() {
+  using enum ValueType;
+  return {
       {"limits.message_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.message_bytes_max),
        "Bytes of one gRPC message, either way.", 64 * kKiB, kGiB},
       {"limits.payload_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.payload_bytes_max),
@@ -94,6 +100,12 @@ std::vector<Option> MakeOptions() {
        "Longest time that a request id is remembered after its future.", kSecond, 30 * kDay},
       {"limits.stream_buffer_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.stream_buffer_bytes_max),
        "Unsent bytes of one stream past which the server stops reading it.", 64 * kKiB, 4 * kGiB},
+  };
+}
+
+std::vector<Option> FunctionOptions() {
+  using enum ValueType;
+  return {
       {"functions.sleep_max", kDuration, MUSTER_FIELD(base::Duration, functions.sleep_max),
        "Longest time that the function sleep takes.", 0, 3650 * kDay},
       {"files.root",
@@ -135,6 +147,12 @@ std::vector<Option> MakeOptions() {
        "Requests at a time to one host, for each loop.", 1, 10'000},
       {"http.queue_max", kCount, MUSTER_FIELD(uint32_t, http.queue_max),
        "Requests that may queue, for each loop; past it they fail.", 1, 1'000'000},
+  };
+}
+
+std::vector<Option> TestOptions() {
+  using enum ValueType;
+  return {
       {"clock", kChoice, MUSTER_FIELD(std::string, clock),
        "manual: time stands still until a test advances it; for tests only.", 0, UINT64_MAX, "system,manual"},
       {"ready_file", kText, MUSTER_FIELD(std::string, ready_file),
@@ -143,6 +161,14 @@ std::vector<Option> MakeOptions() {
 }
 
 #undef MUSTER_FIELD
+
+std::vector<Option> AllOptions() {
+  std::vector<Option> all;
+  for (const auto& some : {ServerOptions(), LimitOptions(), FunctionOptions(), TestOptions()}) {
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
 
 std::string Derived(std::string_view key, std::string_view prefix, char separator, bool upper) {
   std::string text(prefix);
@@ -228,7 +254,7 @@ std::string StoreChoice(const Option& option, std::string_view text, Config& con
 }  // namespace
 
 const std::vector<Option>& Options() {
-  static const std::vector<Option> options = MakeOptions();
+  static const std::vector<Option> options = AllOptions();
   return options;
 }
 
