@@ -33,7 +33,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   parser.add_flag("-V,--version", version);
   parser.add_flag("--validate", validate);
   parser.add_flag("--print-config", print_config);
-  parser.add_option("--print-reference", line.reference)->check(CLI::IsMember({"configuration", "functions", "metrics"}));
+  parser.add_option("--print-reference", line.reference)
+      ->check(CLI::IsMember({"configuration", "functions", "metrics"}));
   parser.add_option("-c,--config", line.config_file);
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> given;

@@ -209,7 +209,8 @@ coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsComplet
   if (shared.draining.load(std::memory_order_relaxed)) {
     co_return impl_->Refused(base::Reason::kDraining, "the server is shutting down: resume when it is back");
   }
-  const int64_t open = (options.as_waiter ? shared.usage.waiters : shared.usage.streams).load(std::memory_order_relaxed);
+  const int64_t open =
+      (options.as_waiter ? shared.usage.waiters : shared.usage.streams).load(std::memory_order_relaxed);
   const uint32_t open_max = options.as_waiter ? limits().waiters_max : limits().streams_max;
   const int64_t members = shared.usage.wait_members.load(std::memory_order_relaxed) + static_cast<int64_t>(ids.size());
   if (open >= static_cast<int64_t>(open_max) || members > static_cast<int64_t>(limits().wait_members_max)) {

@@ -146,7 +146,8 @@ TEST_F(TestProgram, RefusesWhatItDoesNotKnow) {
        {R"({})", R"("x")", R"([1])", R"([{}])", R"([{"op":1}])", R"([{"op":"jump"}])", R"([{"op":"sleep","second":1}])",
         R"([{"op":"sleep","seconds":-1}])", R"([{"op":"await","id":"nobody"}])", R"([{"op":"await"}])",
         R"([{"op":"submit","as":"a"}])", R"([{"op":"gather","ids":[1],"as":"g"}])", R"([{"op":"gather","as":"g"}])",
-        R"([{"op":"record","what":"weather"}])", R"([{"op":"try","catch":"some"}])", R"([{"op":"repeat","body":{}}])"}) {
+        R"([{"op":"record","what":"weather"}])", R"([{"op":"try","catch":"some"}])",
+        R"([{"op":"repeat","body":{}}])"}) {
     EXPECT_EQ(ErrorType(Run(steps)), "InvalidInput") << steps;
   }
 }
