@@ -37,8 +37,7 @@ class SystemClock final : public Clock {
         steady_at_start_(std::chrono::steady_clock::now()) {}
 
   Instant Now() const override {
-    return wall_at_start_ +
-           std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - steady_at_start_);
+    return wall_at_start_ + std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - steady_at_start_);
   }
 
  private:

@@ -131,7 +131,7 @@ struct Changed {
   base::Instant create_time, start_time;           // start_time: kNever when it never started
   // A cancel had been asked for; when, for the cancel latency.
   base::Instant cancel_time = base::kNever;
-  int64_t bytes_held = 0;  // change of what the future counts for in its namespace's quota
+  int64_t bytes_held = 0;                  // change of what the future counts for in its namespace's quota
   std::shared_ptr<const Options> options;  // null: all defaults
 };
 // A future was forgotten (retention, delete, delivery). `unretrieved`: it had failed and nobody ever asked
