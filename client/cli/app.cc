@@ -27,7 +27,9 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_usage(const CLI::App* app, std::string name) const override {
     // The whole path of a nested verb: "muster promise set".
     for (const CLI::App* parent = app->get_parent(); parent != nullptr; parent = parent->get_parent()) {
-      if (name.find(parent->get_name() + " ") != 0) name = parent->get_name() + " " + name;
+      std::string prefix = parent->get_name();
+      prefix += ' ';
+      if (name.find(prefix) != 0) name.insert(0, prefix);
     }
     return CLI::Formatter::make_usage(app, std::move(name));
   }

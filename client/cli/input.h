@@ -14,7 +14,7 @@
 
 #include "client/cpp/values.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
 }
 

@@ -215,7 +215,8 @@ coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsComplet
   const int64_t members = shared.usage.wait_members.load(std::memory_order_relaxed) + static_cast<int64_t>(ids.size());
   if (open >= static_cast<int64_t>(open_max) || members > static_cast<int64_t>(limits().wait_members_max)) {
     co_return impl_->Refused(
-        options.as_waiter ? base::Reason::kTooManyWaiters : base::Reason::kTooManyStreams,
+        options.as_waiter || open < static_cast<int64_t>(open_max) ? base::Reason::kTooManyWaiters
+                                                                   : base::Reason::kTooManyStreams,
         fmt::format("{} {} are open already, over {} futures; the limits are {} and {}: close some, or take fewer at "
                     "once",
                     open, options.as_waiter ? "waits" : "streams", members - static_cast<int64_t>(ids.size()), open_max,
