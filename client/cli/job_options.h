@@ -10,7 +10,7 @@
 #include "client/cli/input.h"
 #include "client/cpp/options.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
 class Option;
 }  // namespace CLI

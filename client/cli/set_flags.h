@@ -8,7 +8,7 @@
 
 #include "client/cpp/future.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
 }
 
