@@ -37,7 +37,7 @@ std::string ShellQuoted(const std::string& text) {
 
 std::string Pairs(const google::protobuf::Map<std::string, std::string>& map) {
   std::vector<std::string> pairs;
-  for (const auto& [name, value] : map) pairs.push_back(name + "=" + value);
+  for (const auto& [name, value] : map) pairs.push_back(fmt::format("{}={}", name, value));
   std::sort(pairs.begin(), pairs.end());
   return fmt::format("{}", fmt::join(pairs, " "));
 }
