@@ -49,7 +49,7 @@ struct FutureView {
   base::Instant progress_time = base::kNever;                    // kNever: no progress was reported
   base::Instant create_time, start_time, end_time, expire_time;  // kNever where it does not apply (yet)
   OutcomeRef outcome;
-  std::vector<FutureId> members;  // gather: its members; shield, wait_for: the inner
+  std::vector<FutureId> members;  // gather: its members; shield, wait_for: the inner. Not in List: too many
 };
 
 struct ListQuery {

@@ -14,7 +14,7 @@ constexpr size_t kListScanMax = 20'000;
 
 }  // namespace
 
-FutureView Shard::Impl::ViewOf(const Future& future) const {
+FutureView Shard::Impl::ViewOf(const Future& future, bool with_members) const {
   FutureView view;
   view.id = IdOf(future);
   view.kind = future.kind;
@@ -41,7 +41,7 @@ FutureView Shard::Impl::ViewOf(const Future& future) const {
   view.progress_fraction = future.cold->progress_fraction;
   view.progress_message = future.cold->progress_message;
   view.progress_time = future.cold->progress_time;
-  if (!future.cold->combinator) return view;
+  if (!future.cold->combinator || !with_members) return view;
   const Combinator& combinator = *future.cold->combinator;
   if (combinator.positions.empty()) {
     for (uint32_t at = 0; at < combinator.count; ++at) view.members.push_back(combinator.members[at].id);
@@ -54,7 +54,7 @@ absl::StatusOr<FutureView> Shard::Impl::Get(NamespaceId ns, const FutureId& id, 
   Future* future = Find(ns, id);
   if (future == nullptr) return RefuseMissing({{id, static_cast<int>(WhyMissing(ns, id))}}, 1);
   if (take_outcome && future->done()) future->retrieved = true;
-  return ViewOf(*future);
+  return ViewOf(*future, /*with_members=*/true);
 }
 
 bool Shard::Impl::Matches(const Future& future, const ListQuery& query) {
@@ -84,7 +84,7 @@ std::vector<FutureView> Shard::Impl::List(const ListQuery& query, uint64_t* next
       break;
     }
     last = future->sequence;
-    if (Matches(*future, query)) page.push_back(ViewOf(*future));
+    if (Matches(*future, query)) page.push_back(ViewOf(*future, /*with_members=*/false));
   }
   if (next != nullptr) *next = following;
   return page;

@@ -212,7 +212,7 @@ class Shard::Impl {
   void ForgetDoomed();
 
   // views.cc
-  FutureView ViewOf(const Future& future) const;
+  FutureView ViewOf(const Future& future, bool with_members) const;
   static bool Matches(const Future& future, const ListQuery& query);
   void CheckFuture(const Future& future, ShardStats& seen) const;
 

@@ -38,6 +38,18 @@ TEST_F(ViewTest, ListGoesInOrderOfCreationByPages) {
   EXPECT_EQ(listed, left);
 }
 
+// A page of a thousand gathers of a hundred thousand members each would not fit into any memory.
+TEST_F(ViewTest, ListLeavesMembersToGet) {
+  const FutureId promise = Promise();
+  const FutureId gather = Gather({promise});
+  EXPECT_THAT(Get(gather).members, ElementsAre(promise));
+  ListQuery query;
+  query.ns = kNs;
+  const std::vector<FutureView> page = shard.List(query, nullptr);
+  EXPECT_EQ(page.size(), 2u);
+  for (const FutureView& view : page) EXPECT_THAT(view.members, testing::IsEmpty());
+}
+
 TEST_F(ViewTest, ListFilters) {
   Options tagged;
   tagged.group = "g";
