@@ -255,7 +255,7 @@ class CoreTest : public testing::Test {
     shard.CheckInvariants();
     Effects effects = std::move(out);
     out = Effects();
-    for (Effect& effect : effects) std::visit([this](auto& e) { Keep(e); }, effect);
+    for (Effect& effect : effects) std::visit([this](auto& e) { this->Keep(e); }, effect);
   }
 
   void Keep(StartJob& e) { starts.push_back(e); }
