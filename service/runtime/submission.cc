@@ -80,8 +80,8 @@ absl::Status Room(const Shared& shared, const core::Submit& command) {
 
 }  // namespace
 
-core::ShardIndex PlaceFor(const ShardRunner& home, const core::Submit& command) {
-  const Shared& shared = const_cast<ShardRunner&>(home).shared();
+core::ShardIndex PlaceFor(ShardRunner& home, const core::Submit& command) {
+  const Shared& shared = home.shared();
   if (command.options != nullptr && !command.options->request_id.empty()) {
     const uint64_t hash = StableHash(command.options->request_id, command.ns_tag + 0xcbf29ce484222325ull);
     return static_cast<core::ShardIndex>((hash ^ hash >> 32) % shared.options.shards);

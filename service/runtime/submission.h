@@ -19,7 +19,7 @@ inline core::ShardIndex TargetShard(const Shared& shared, const core::FutureId& 
 
 // With a request id the shard follows from it, so that a repetition finds the first. A combinator goes where its first
 // member is. All else stays on the caller's loop.
-core::ShardIndex PlaceFor(const ShardRunner& home, const core::Submit& command);
+core::ShardIndex PlaceFor(ShardRunner& home, const core::Submit& command);
 
 // Whether the service has room for it: DRAINING, TOO_MANY_FUTURES, TOO_MANY_BYTES, TOO_MANY_REQUEST_IDS, QUEUE_FULL.
 // One with a request id is let through with the refusal beside it: the shard knows whether it is a repetition.

@@ -44,7 +44,7 @@ BREACHES = {
     "words": [("service/base/a.cc", "// TODO: later\n"), ("README.md", "FIXME\n")],
     "workplace": [
         ("docs/a.md", "See /home/somebody/muster.\n"),
-        ("dev", "cd /work/somebody/muster\n"),
+        ("dev", "cd /Users/somebody/muster\n"),
         ("tests/clients/package-lock.json", '"resolved": "https://registry.example/a.tgz"\n'),
     ],
     "readme": [("service/store/a.cc", "int a;\n")],
