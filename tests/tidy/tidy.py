@@ -21,12 +21,13 @@ ARROWS = {
     "executor": {"base", "coro"},
     "core": {"base"},
     "store": {"base"},
+    "rows": {"base", "core"},
     "metrics": {"base"},
     "jobs": {"base", "coro", "executor", "core"},
     "functions": {"base", "coro", "executor", "core", "jobs"},
-    "runtime": {"base", "coro", "executor", "core", "store", "jobs"},
+    "runtime": {"base", "coro", "executor", "core", "store", "rows", "jobs"},
     "api": {"base", "coro", "executor", "core", "jobs", "runtime"},
-    "app": {"base", "coro", "executor", "core", "store", "jobs", "functions", "runtime", "api"},
+    "app": {"base", "coro", "executor", "core", "store", "rows", "jobs", "functions", "runtime", "api"},
 }
 # metrics is usable everywhere but where a count would be a side effect (the core's effects say what happened) or an
 # arrow in a circle.
