@@ -19,7 +19,7 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the other half
 // Elements that are much larger in memory than in their row get room as they are read, not as their count demands.
 constexpr size_t kReservedMax = 64;
 
-std::shared_ptr<const core::Options> ReadOptions(Reader& reader) {
+std::shared_ptr<const core::Options> ReadOptions(Reader& reader, const std::vector<core::RequestRecord>& requests) {
   auto options = std::make_shared<core::Options>();
   const uint64_t mask = reader.Mask(kOptionsBits, "options");
   if (mask & kName) options->name = reader.Text("options.name");
@@ -32,6 +32,13 @@ std::shared_ptr<const core::Options> ReadOptions(Reader& reader) {
   if (mask & kQueueTimeout) options->queue_timeout = reader.Span("options.queue_timeout");
   if (mask & kOptionsMetadata) options->metadata = ReadTexts(reader, "options.metadata");
   options->at_most_once = (mask & kAtMostOnce) != 0;
+  if (mask & kFirstRequestId) {
+    if (requests.empty() || (mask & kRequestId)) {
+      reader.Refuse("options.request_id", "is said to be that of the first request, which there is not");
+    } else {
+      options->request_id = requests.front().request_id;
+    }
+  }
   return options;
 }
 
@@ -112,7 +119,7 @@ void ReadFutureFields(Reader& reader, uint64_t mask, core::FutureRecord& record)
   if (mask & kRetention) record.retention = reader.Span("retention");
   if (mask & kFunctionId) record.function = reader.Varint32("function");
   if (mask & kRequests) ReadRequests(reader, record);
-  if (mask & kOptions) record.options = ReadOptions(reader);
+  if (mask & kOptions) record.options = ReadOptions(reader, record.requests);
   if (mask & kFunctionKind) {
     record.function_kind = reader.OneOf(reader.Byte("function_kind"), core::FunctionKind::kRemote, "function_kind");
   }

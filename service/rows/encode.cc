@@ -11,14 +11,16 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the other half
 
 uint64_t If(bool condition, uint64_t bit) { return condition ? bit : 0; }
 
-void Write(const core::Options& options, Writer& writer) {
+void Write(const core::Options& options, const std::vector<core::RequestRecord>& requests, Writer& writer) {
   const base::Duration none{0};
-  const uint64_t mask = If(!options.name.empty(), kName) | If(!options.labels.empty(), kLabels) |
-                        If(!options.group.empty(), kGroup) | If(!options.request_id.empty(), kRequestId) |
-                        If(options.request_id_ttl != none, kRequestIdTtl) | If(options.delay != none, kDelay) |
-                        If(options.run_timeout.has_value(), kRunTimeout) |
-                        If(options.queue_timeout.has_value(), kQueueTimeout) |
-                        If(!options.metadata.empty(), kOptionsMetadata) | If(options.at_most_once, kAtMostOnce);
+  const bool named = !options.request_id.empty();
+  const bool first = named && !requests.empty() && options.request_id == requests.front().request_id;
+  const uint64_t mask =
+      If(!options.name.empty(), kName) | If(!options.labels.empty(), kLabels) | If(!options.group.empty(), kGroup) |
+      If(named && !first, kRequestId) | If(options.request_id_ttl != none, kRequestIdTtl) |
+      If(options.delay != none, kDelay) | If(options.run_timeout.has_value(), kRunTimeout) |
+      If(options.queue_timeout.has_value(), kQueueTimeout) | If(!options.metadata.empty(), kOptionsMetadata) |
+      If(options.at_most_once, kAtMostOnce) | If(first, kFirstRequestId);
   writer.Varint(mask);
   if (mask & kName) writer.Text(options.name);
   if (mask & kLabels) detail::Write(options.labels, writer);
@@ -127,7 +129,7 @@ void Encode(const core::FutureRecord& record, std::string& out) {
       Write(request, record.ns, record.id, record.create_time, writer);
     }
   }
-  if (mask & kOptions) Write(*record.options, writer);
+  if (mask & kOptions) Write(*record.options, record.requests, writer);
   if (mask & kFunctionKind) writer.Byte(static_cast<uint8_t>(record.function_kind));
   if (mask & kCancelling) writer.Varint(record.cancelling);
   if (mask & kCancelTime) writer.TimeSince(record.create_time, record.cancel_time);

@@ -62,7 +62,8 @@ enum OptionsBit : uint64_t {
   kQueueTimeout = 1 << 7,
   kOptionsMetadata = 1 << 8,
   kAtMostOnce = 1 << 9,
-  kOptionsBits = (1 << 10) - 1,
+  kFirstRequestId = 1 << 10,  // the request id is that of the future's first request, and is not written again
+  kOptionsBits = (1 << 11) - 1,
 };
 
 enum RequestBit : uint64_t {

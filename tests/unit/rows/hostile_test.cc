@@ -156,7 +156,9 @@ TEST(HostileRowTest, ValuesOutOfTheirRangeAreRefused) {
   ExpectRefused(RowKind::kFuture, FutureRow(detail::kFunctionKind, [](Writer& w) { w.Byte(4); }), "function_kind: 4");
   ExpectRefused(RowKind::kFuture, FutureRow(detail::kAttempt, [](Writer& w) { w.Varint(uint64_t{1} << 32); }),
                 "attempt: 4294967296 does not fit into 32 bits");
-  ExpectRefused(RowKind::kFuture, FutureRow(detail::kOptions, [](Writer& w) { w.Varint(1 << 10); }), "options: 0x400");
+  ExpectRefused(RowKind::kFuture, FutureRow(detail::kOptions, [](Writer& w) { w.Varint(1 << 11); }), "options: 0x800");
+  ExpectRefused(RowKind::kFuture, FutureRow(detail::kOptions, [](Writer& w) { w.Varint(detail::kFirstRequestId); }),
+                "options.request_id: is said to be that of the first request");
   ExpectRefused(RowKind::kFuture, FutureRow(detail::kCombinator, [](Writer& w) { w.Varint(1 << 12); }),
                 "combinator: 0x1000");
   ExpectRefused(RowKind::kRequest, Row([](Writer& w) { w.Varint(1 << 7); }), "request: 0x80");

@@ -203,18 +203,18 @@ core::OutcomeRef RandomRecords::Outcome(int gathers) {
   return core::Outcome::Gathered(std::move(parts));
 }
 
-std::shared_ptr<const core::Options> RandomRecords::Options() {
-  auto options = std::make_shared<core::Options>();
-  options->name = Text();
-  options->labels = Texts();
-  options->group = Text();
-  options->request_id = Text();
-  if (Chance(2)) options->request_id_ttl = Span();
-  if (Chance(2)) options->delay = Span();
-  if (Chance(2)) options->queue_timeout = Span();
-  if (Chance(2)) options->run_timeout = Span();
-  options->metadata = Texts();
-  options->at_most_once = Chance(2);
+core::Options RandomRecords::Options() {
+  core::Options options;
+  options.name = Text();
+  options.labels = Texts();
+  options.group = Text();
+  options.request_id = Text();
+  if (Chance(2)) options.request_id_ttl = Span();
+  if (Chance(2)) options.delay = Span();
+  if (Chance(2)) options.queue_timeout = Span();
+  if (Chance(2)) options.run_timeout = Span();
+  options.metadata = Texts();
+  options.at_most_once = Chance(2);
   return options;
 }
 
@@ -286,11 +286,15 @@ core::FutureRecord RandomRecords::Future() {
   record.cancel_missed = Chance(2);
   record.cancel_message = Text();
   record.settle_request_id = Text();
-  if (Chance(2)) record.options = Options();
   for (uint64_t count = Chance(2) ? 0 : Below(4); count > 0; --count) {
     core::RequestRecord& request = record.requests.emplace_back(Request());
     if (Chance(2)) request.ns = record.ns;
     if (Chance(2)) request.id = record.id;
+  }
+  if (Chance(2)) {
+    core::Options options = Options();
+    if (!record.requests.empty() && Chance(2)) options.request_id = record.requests.front().request_id;
+    record.options = std::make_shared<const core::Options>(std::move(options));
   }
   for (uint64_t count = Chance(2) ? 0 : Below(4); count > 0; --count) {
     record.remote_cancels.push_back({Id(), Number32(), Number32(), Number32()});

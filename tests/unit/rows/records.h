@@ -42,7 +42,7 @@ class RandomRecords {
 
  private:
   core::Error Error(int causes_max);
-  std::shared_ptr<const core::Options> Options();
+  core::Options Options();
   core::CombinatorRecord Combinator();
   std::map<std::string, std::string> Texts();
   base::Duration Span();

@@ -240,6 +240,23 @@ TEST(RowSizeTest, OfAFinishedJob) {
   EXPECT_EQ(with_value.size(), row.size() + 101);  // and the length of the value
 }
 
+TEST(RowSizeTest, ARequestIdIsWrittenOnce) {
+  core::FutureRecord record = FinishedJob();
+  std::string plain, with_request;
+  Encode(record, plain);
+  core::Options options;
+  options.request_id = std::string(36, 'u');
+  core::RequestRecord& request = record.requests.emplace_back();
+  request.ns = record.ns;
+  request.request_id = options.request_id;
+  request.id = record.id;
+  request.spec_hash = 0x1234'5678'9abc'def0;
+  request.window = std::chrono::minutes(10);
+  record.options = std::make_shared<const core::Options>(options);
+  Encode(record, with_request);
+  EXPECT_LE(with_request.size(), plain.size() + 55);
+}
+
 TEST(RowSizeTest, OfAQueuedJobAndAPendingPromise) {
   core::FutureRecord job = FinishedJob();
   job.state = core::State::kQueued;
