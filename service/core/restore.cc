@@ -214,14 +214,17 @@ uint32_t Shard::Impl::FinishRestoring() {
   futures_.FinishPlacing();
   last_sequence_ = std::max(last_sequence_, saved_marks_.last_sequence);
   restored_sequence_ = last_sequence_;
-  if (last_completion_ > 0) last_completion_ += kCompletionsUnrecorded;
-  saved_marks_.last_completion = last_completion_;
+  // The marks stay behind what they are in the rows, so that the next batch writes the raised one: else another crash
+  // before anything is recorded would raise the same number once more, to the same.
+  if (last_sequence_ > 0) last_completion_ += kCompletionsUnrecorded;
   for (const auto& of_depth : relink_) {
     for (const Future* future : of_depth) {
       if (future->kind != FutureKind::kJob && !future->members_stored) SayDamaged(*future, "its members are missing");
     }
   }
-  return relink_.empty() ? 0 : static_cast<uint32_t>(relink_.size() - 1);
+  // Never empty from here to FinishRelinking: a shard without combinators, too, keeps what another's will ask for.
+  relink_.resize(std::max<size_t>(relink_.size(), 1));
+  return static_cast<uint32_t>(relink_.size() - 1);
 }
 
 void Shard::Impl::SayDamaged(const Future& future, const std::string& what) {
