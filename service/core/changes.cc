@@ -29,8 +29,12 @@ void Shard::Impl::ForgetRequest(RequestEntry& entry) {
 }
 
 bool Shard::Impl::HasChanges() const {
-  return !dirty_.empty() || !dirty_requests_.empty() || !gone_.empty() || !gone_requests_.empty() ||
-         (options_.journaled && last_completion_ - saved_marks_.last_completion > kMarksBehindMax);
+  return HasUntaken() || (options_.journaled && last_completion_ - saved_marks_.last_completion > kMarksBehindMax);
+}
+
+// Changes that somebody could see; marks are numbers.
+bool Shard::Impl::HasUntaken() const {
+  return !dirty_.empty() || !dirty_requests_.empty() || !gone_.empty() || !gone_requests_.empty();
 }
 
 void Shard::Impl::TakeChanges(ChangeSink& sink, uint64_t batch) {
