@@ -1,7 +1,7 @@
 // What a journal must be told: which futures and request ids have changed since the last batch, and their records.
 //
-// A change marks; the record is made when the batch is taken, so what changes several times in between, or is made, ends
-// and is forgotten, costs one row or none.
+// A change marks; the record is made when the batch is taken, so what changes several times in between, or is made,
+// ends and is forgotten, costs one row or none.
 #include "service/core/detail/members.h"
 #include "service/core/detail/shard_impl.h"
 
