@@ -476,6 +476,12 @@ void FaultFileSystem::LoseWhatWasNotSynced() {
   cut_at_ = -1;
 }
 
+void FaultFileSystem::LoseNothing() {
+  base::MutexLock lock(mutex_);
+  is_cut_ = false;
+  cut_at_ = -1;
+}
+
 std::unique_ptr<rocksdb::Env> MakeFaultEnv(std::shared_ptr<FaultFileSystem> disk) {
   return std::make_unique<FaultEnv>(disk);
 }

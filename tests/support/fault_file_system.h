@@ -62,6 +62,8 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   int64_t changes() const;  // since the start
   // All files must be closed.
   void LoseWhatWasNotSynced();
+  // Instead: it was the process that died, not the machine, and nothing is lost.
+  void LoseNothing();
 
   // For tests that the tests notice: syncs are counted as done or not.
   void IgnoreSyncs(bool ignore);
