@@ -8,7 +8,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -64,6 +64,16 @@ std::string Value(uint64_t sequence) {
   return value;
 }
 
+// What this process had the kernel write to disk so far, write amplification included; 0 where that is not told.
+uint64_t BytesWritten() {
+  std::ifstream in("/proc/self/io");
+  std::string name;
+  for (uint64_t value = 0; in >> name >> value;) {
+    if (name == "write_bytes:") return value;
+  }
+  return 0;
+}
+
 int Run(const Options& options) {
   const test::TempFolder temporary;
   RocksOptions rocks;
@@ -105,6 +115,8 @@ int Run(const Options& options) {
                std::chrono::duration<double>(clock.Now() - start).count(), live, stats.disk_bytes,
                static_cast<double>(stats.disk_bytes) / static_cast<double>(live), stats.stalls);
   }
+  const JournalStats stats = journal.stats();
+  fmt::print("{} bytes into the log, {} written to disk in all\n", stats.log_bytes, BytesWritten());
   if (!journal.Compact().ok()) return 1;
   fmt::print("after Compact: {} bytes on disk\n", journal.stats().disk_bytes);
   if (options.bound != 0 && worst > options.bound) {
