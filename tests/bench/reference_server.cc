@@ -30,7 +30,7 @@ namespace pb = muster::v1;
 using Service = pb::FutureService::AsyncService;
 
 constexpr uint32_t kCredits = 10'000;  // what musterd grants a Run
-constexpr int kAccepts = 16;
+constexpr int kAccepts = 4;            // as many as musterd keeps posted
 
 class Tag {
  public:
