@@ -61,7 +61,7 @@ int Main(int argc, char** argv) {
   if (!run(channel, load, tally, weights)) return 1;
   tally.Close();
   if (!tally.measured_anything()) {
-    std::fprintf(stderr, "bench_client: nothing ended after the warm-up; raise --seconds or --operations-max\n");
+    std::fprintf(stderr, "bench_client: too little ended after the warm-up; raise --seconds or --operations-max\n");
     return 1;
   }
   fmt::print("{{{}, \"request_bytes\": {:.1f}, \"response_bytes\": {:.1f}}}\n", tally.ToJson(), weights.request_bytes,

@@ -108,7 +108,7 @@ int Main(int argc, char** argv) {
   if (!good) return 1;
   tally.Close();
   if (!tally.measured_anything()) {
-    std::fprintf(stderr, "bench_rocks: nothing ended after the warm-up; raise --seconds or --operations-max\n");
+    std::fprintf(stderr, "bench_rocks: too little ended after the warm-up; raise --seconds or --operations-max\n");
     return 1;
   }
   fmt::print("{{{}}}\n", tally.ToJson());

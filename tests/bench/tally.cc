@@ -42,16 +42,19 @@ bool Tally::Start(uint64_t count, Instant now) {
 
 void Tally::Done(Instant began, uint64_t count, Instant now) {
   done_ += count;
-  if (!open_ && now >= window_begins_) OpenWindow(now);
-  if (open_ && !closed_ && now >= window_ends_) CloseWindow(now);
-  if (!open_ || closed_) return;
+  if (!open_) {
+    if (now >= window_begins_) OpenWindow(now);
+    return;
+  }
+  if (!closed_ && now >= window_ends_) CloseWindow(now);
+  if (closed_) return;
   measured_ += count;
   last_done_ = now;
   const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(now - began).count();
   latencies_ns_.push_back(static_cast<uint32_t>(std::min<int64_t>(took, std::numeric_limits<uint32_t>::max())));
 }
 
-// What ends at this very moment was done before the window, all but a hair of it.
+// What ends at this very moment was done before the window.
 void Tally::OpenWindow(Instant now) {
   open_ = true;
   window_begins_ = last_done_ = now;

@@ -39,7 +39,7 @@ class Tally {
 
   // Ends the window, if the plan's time has not; after the last Done. Then the rest may be asked for.
   void Close();
-  bool measured_anything() const { return !latencies_ns_.empty(); }
+  bool measured_anything() const { return !latencies_ns_.empty() && window_ends_ > window_begins_; }
   // The body of a JSON object, without braces: operations_total, operations, seconds, rate, p50_us, p99_us, cpu_us.
   std::string ToJson();
 
