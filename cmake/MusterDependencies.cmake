@@ -19,6 +19,8 @@ find_package(CURL REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
+# The embedded store.
+find_package(RocksDB CONFIG REQUIRED)
 
 if(PROJECT_IS_TOP_LEVEL)
   find_package(GTest REQUIRED)

@@ -30,8 +30,7 @@ class Slab {
   Slab& operator=(const Slab&) = delete;
   ~Slab() {
     for (Index index = 0; index < used_; ++index) {
-      Slot& slot = SlotAt(index);
-      if (slot.live) slot.object()->~T();
+      if (Contains(index)) SlotAt(index).object()->~T();
     }
   }
 
@@ -47,6 +46,42 @@ class Slab {
     return index;
   }
 
+  // For a slab that is being restored: the object gets the very index that it had. `index` must be free. Until
+  // FinishPlacing is called, only PlaceAt may add.
+  template <typename... Args>
+  T& PlaceAt(Index index, Args&&... args) {
+    MUSTER_CHECK(!Contains(index)) << "the slot is taken: " << index;
+    MUSTER_CHECK_LT(index, kNone) << "the slab is full";
+    while (used_ <= index) {
+      if (used_ % kChunkSize == 0) chunks_.push_back(nullptr);
+      // A chunk that nothing lies in is skipped, and made when it is needed.
+      used_ += static_cast<Index>(kChunkSize) - used_ % static_cast<Index>(kChunkSize);
+    }
+    std::unique_ptr<Slot[]>& chunk = chunks_[index / kChunkSize];
+    if (chunk == nullptr) chunk.reset(new Slot[kChunkSize]);
+    Slot& slot = SlotAt(index);
+    ::new (static_cast<void*>(slot.bytes)) T(std::forward<Args>(args)...);
+    slot.live = true;
+    ++size_;
+    return *slot.object();
+  }
+  // The holes between what was placed are free from now on, lower ones first.
+  void FinishPlacing() {
+    free_ = kNone;
+    for (std::size_t chunk = chunks_.size(); chunk-- > 0;) {
+      if (chunks_[chunk] == nullptr) {
+        empty_chunks_.push_back(chunk);
+        continue;
+      }
+      for (Index at = kChunkSize; at-- > 0;) {
+        Slot& slot = chunks_[chunk][at];
+        if (slot.live) continue;
+        slot.next_free = free_;
+        free_ = static_cast<Index>(chunk * kChunkSize) + at;
+      }
+    }
+  }
+
   // `index` must be live.
   void Erase(Index index) {
     MUSTER_CHECK(Contains(index)) << "no such slot: " << index;
@@ -58,7 +93,9 @@ class Slab {
     free_ = index;
   }
 
-  bool Contains(Index index) const { return index < used_ && SlotAt(index).live; }
+  bool Contains(Index index) const {
+    return index < used_ && chunks_[index / kChunkSize] != nullptr && SlotAt(index).live;
+  }
   // Null when the slot is free or was never used: an index from outside may be tried safely.
   T* Find(Index index) { return Contains(index) ? SlotAt(index).object() : nullptr; }
   const T* Find(Index index) const { return Contains(index) ? SlotAt(index).object() : nullptr; }
@@ -91,12 +128,28 @@ class Slab {
   const Slot& SlotAt(Index index) const { return chunks_[index / kChunkSize][index % kChunkSize]; }
 
   Index Grow() {
+    if (!empty_chunks_.empty()) return FillChunk();
     MUSTER_CHECK_LT(used_, kNone) << "the slab is full";
     if (used_ == chunks_.size() * kChunkSize) chunks_.push_back(std::unique_ptr<Slot[]>(new Slot[kChunkSize]));
     return used_++;
   }
 
+  // A chunk that PlaceAt skipped: its first slot is taken, the others are free.
+  Index FillChunk() {
+    const std::size_t chunk = empty_chunks_.back();
+    empty_chunks_.pop_back();
+    chunks_[chunk].reset(new Slot[kChunkSize]);
+    const Index first = static_cast<Index>(chunk * kChunkSize);
+    for (Index at = kChunkSize; at-- > 1;) {
+      chunks_[chunk][at].next_free = free_;
+      free_ = first + at;
+    }
+    chunks_[chunk][0].next_free = free_;  // Emplace goes on from there
+    return first;
+  }
+
   std::vector<std::unique_ptr<Slot[]>> chunks_;
+  std::vector<std::size_t> empty_chunks_;  // highest first
   Index used_ = 0;
   Index free_ = kNone;
   std::size_t size_ = 0;

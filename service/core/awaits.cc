@@ -52,7 +52,7 @@ void Shard::Impl::Await(const core::Await& command) {
   if (target != nullptr) return Connect(await, *target);
   await.remote.in_use = true;
   ++links_;
-  SubscribeTo(command.target, *job, await.count);
+  SubscribeTo(command.target, *job, await.count, /*relink=*/false);
 }
 
 void Shard::Impl::RefuseAwait(const core::Await& command, absl::Status refusal) {

@@ -113,6 +113,7 @@ bool Shard::Impl::CancelFuture(Future& root, const std::string& message, uint32_
 
 void Shard::Impl::CancelStep(CancelWalk& walk, Future& future, uint32_t times) {
   future.cancel_time = std::min(future.cancel_time, now_);
+  MarkChanged(future);
   switch (future.kind) {
     case FutureKind::kJob:
       return CancelJobStep(walk, future, times);
@@ -127,6 +128,7 @@ void Shard::Impl::CancelStep(CancelWalk& walk, Future& future, uint32_t times) {
 }
 
 void Shard::Impl::CancelAgain(CancelWalk& walk, Future& future, uint32_t times) {
+  MarkChanged(future);
   if (future.kind == FutureKind::kJob || future.kind == FutureKind::kWaitFor) {
     future.cancelling = AddTimes(future.cancelling, times);
     if (future.state == State::kRunning) CountCancel(future, walk.message, times);
@@ -144,14 +146,9 @@ void Shard::Impl::CancelAgain(CancelWalk& walk, Future& future, uint32_t times) 
 
 void Shard::Impl::CancelJobStep(CancelWalk& walk, Future& job, uint32_t times) {
   job.cancelling = AddTimes(job.cancelling, times);
-  if (job.state != State::kRunning) {
-    // semantics 7: the body never runs.
-    if (job.state == State::kQueued) {
-      WithdrawJob withdraw;
-      withdraw.id = IdOf(job);
-      withdraw.attempt = job.attempt;
-      Emit(std::move(withdraw));
-    }
+  if (job.state != State::kRunning || job.unresumed) {
+    // semantics 7: the body never runs (or, after a restart, never again).
+    if (job.state == State::kQueued) Withdraw(job);
     return Complete(job, State::kCancelled, Outcome::Cancelled(walk.message));
   }
   if (job.function_kind == FunctionKind::kBlocking) {
@@ -178,6 +175,7 @@ void Shard::Impl::CancelJobStep(CancelWalk& walk, Future& job, uint32_t times) {
 
 // The cancel itself goes elsewhere.
 void Shard::Impl::CountCancel(Future& job, const std::string& message, uint32_t times) {
+  ColdOf(job).cancel_message = message;
   CancelJob counted;
   counted.id = IdOf(job);
   counted.attempt = job.attempt;
@@ -188,6 +186,7 @@ void Shard::Impl::CountCancel(Future& job, const std::string& message, uint32_t 
 }
 
 void Shard::Impl::CancelBody(Future& job, const std::string& message, bool abandoned, uint32_t times) {
+  if (!abandoned) ColdOf(job).cancel_message = message;
   CancelJob cancel;
   cancel.id = IdOf(job);
   cancel.attempt = job.attempt;
@@ -207,6 +206,7 @@ void Shard::Impl::CancelGatherStep(CancelWalk& walk, Future& gather, uint32_t ti
       if (PassCancel(walk, *member.member, member_times)) combinator.cancel_requested = true;
     } else if (!member.settled) {
       combinator.cancel_in_doubt = true;
+      combinator.cancel_message = walk.message;
       SendCancel(walk, gather, at, member.id, member.remote, member_times);
     }
   }
@@ -239,6 +239,13 @@ void Shard::Impl::CancelInner(Future& wait_for, const std::string& message, uint
   }
   CancelWalk walk{message, 0, NewWalk(), {}, {}};
   SendCancel(walk, wait_for, 0, inner.id, inner.remote, times);
+}
+
+// After a restart, to a member that may not have been reached: the same sum, so whoever has seen it adds nothing.
+void Shard::Impl::SendCancelAgain(Future& combinator, uint32_t at) {
+  MemberLink& member = combinator.combinator().members[at];
+  CancelWalk walk{combinator.combinator().cancel_message, 0, NewWalk(), {}, {}};
+  SendCancel(walk, combinator, at, member.id, member.remote, 0);
 }
 
 bool Shard::Impl::PassCancel(CancelWalk& walk, Future& target, uint32_t times) {

@@ -154,8 +154,13 @@ void Shard::Impl::AnswerShieldOfDone(core::Submit& command, Future& inner) {
     entry.spec_hash = command.spec_hash;
     entry.window = std::max(options_.request_id_window, command.options->request_id_ttl);
     ColdOf(inner).requests.PushBack(entry);
+    MarkChanged(inner);
   }
   AnswerSubmit(inner, command.token, command.attach, false);
+}
+
+int64_t Shard::Impl::SizeOfMembers(const Combinator& combinator) {
+  return static_cast<int64_t>(combinator.count * sizeof(MemberLink) + combinator.positions.size() * sizeof(uint32_t));
 }
 
 void Shard::Impl::BuildMembers(Future& future, const Plan& plan) {
@@ -164,8 +169,7 @@ void Shard::Impl::BuildMembers(Future& future, const Plan& plan) {
   combinator.depth = plan.depth;
   combinator.positions = plan.positions;
   combinator.members.reset(new MemberLink[combinator.count]);
-  future.bytes +=
-      static_cast<int64_t>(combinator.count * sizeof(MemberLink) + plan.positions.size() * sizeof(uint32_t));
+  future.bytes += SizeOfMembers(combinator);
   for (uint32_t at = 0; at < combinator.count; ++at) {
     MemberLink& member = combinator.members[at];
     member.combinator = &future;
@@ -177,7 +181,7 @@ void Shard::Impl::BuildMembers(Future& future, const Plan& plan) {
       member.remote.in_use = true;
       ++links_;
       ++combinator.unanswered;
-      SubscribeTo(member.id, future, at);
+      SubscribeTo(member.id, future, at, /*relink=*/false);
     }
   }
 }
@@ -223,6 +227,7 @@ void Shard::Impl::Answered(Future& future) {
     future.drop_when_delivered = false;
     future.retention = options_.undelivered_retention;
     if (future.done()) Arm(future, base::Later(future.end_time, future.retention));
+    MarkChanged(future);
   }
 }
 
@@ -266,13 +271,14 @@ void Shard::Impl::AnswerShieldOfDoneElsewhere(Future& shield) {
     entry->id = inner.id;
     entry->elsewhere = completion;
     timers_.Add(entry->timer, base::Later(now_, entry->window));
+    MarkChanged(*entry);
   }
 }
 
 // It never was: no effect says a word of it.
 void Shard::Impl::Discard(Future& future) {
   ReleaseMembers(future);
-  while (RequestEntry* entry = future.cold->requests.PopFront()) request_ids_.Erase(*entry);
+  while (RequestEntry* entry = future.cold->requests.PopFront()) ForgetRequest(*entry);
   Expire(future);
 }
 

@@ -3,17 +3,13 @@
 #include "service/core/detail/shard_impl.h"
 
 namespace muster::core {
-namespace {
-
 // What a future's outcome counts for. A gather's parts are held by its members, which it pins.
-int64_t HeldBytes(const Outcome& outcome) {
+int64_t Shard::Impl::HeldBytes(const Outcome& outcome) {
   if (outcome.kind == Outcome::Kind::kGathered) {
     return static_cast<int64_t>(outcome.gathered.size() * sizeof(OutcomeRef));
   }
   return static_cast<int64_t>(outcome.ByteSize());
 }
-
-}  // namespace
 
 void Shard::Impl::EmitChanged(Future& future, State from, bool created, int64_t bytes) {
   Changed changed;
@@ -30,6 +26,7 @@ void Shard::Impl::EmitChanged(Future& future, State from, bool created, int64_t 
   changed.cancel_time = future.cancel_time;
   changed.bytes_held = bytes;
   if (future.options() != nullptr) changed.options = future.cold->options;
+  MarkChanged(future);
   Emit(std::move(changed));
 }
 

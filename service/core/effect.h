@@ -88,6 +88,7 @@ struct PromiseSettled {
 };
 struct CancelAnswered {
   Token token = kNoToken;
+  absl::Status refusal;  // of the whole: the shard is frozen
   std::vector<std::pair<FutureId, CancelEffect>> effects;  // for ids: in the order asked; for a group: its live members
 };
 struct WaitEnded {
@@ -118,7 +119,7 @@ struct SendToShard {
   ShardMessage message;
 };
 
-// A future changed state: what metrics and logs (and later the journal) are fed from.
+// A future changed state: what metrics and logs are fed from.
 struct Changed {
   FutureId id;
   NamespaceId ns = 0;
@@ -127,6 +128,7 @@ struct Changed {
   State from = State::kPending;
   State to = State::kPending;
   bool created = false;                            // `from` means nothing
+  bool restored = false;                           // beside `created`: it was made by an earlier run of the server
   ErrorKind error_kind = ErrorKind::kApplication;  // for kFailed
   base::Instant create_time, start_time;           // start_time: kNever when it never started
   // A cancel had been asked for; when, for the cancel latency.

@@ -18,10 +18,6 @@ int64_t SizeOf(const std::map<std::string, std::string>& words) {
   return static_cast<int64_t>(size);
 }
 
-int64_t SizeOf(const Options& options) {
-  return static_cast<int64_t>(options.name.size() + options.group.size() + options.request_id.size()) +
-         SizeOf(options.labels) + SizeOf(options.metadata);
-}
 
 std::string_view WhyText(base::Reason reason) {
   if (reason == base::Reason::kFutureExpired) return "expired";
@@ -31,10 +27,16 @@ std::string_view WhyText(base::Reason reason) {
 
 }  // namespace
 
+int64_t Shard::Impl::SizeOfOptions(const Options& options) {
+  return static_cast<int64_t>(options.name.size() + options.group.size() + options.request_id.size()) +
+         SizeOf(options.labels) + SizeOf(options.metadata);
+}
+
 Future& Shard::Impl::NewFuture(core::Submit& command, FutureKind kind) {
   const uint32_t slot = futures_.Emplace();
   Future& future = futures_[slot];
   future.slot = slot;
+  future.incarnation = options_.incarnation;
   future.sequence = ++last_sequence_;
   future.ns = command.ns;
   future.ns_tag = command.ns_tag;
@@ -43,14 +45,9 @@ Future& Shard::Impl::NewFuture(core::Submit& command, FutureKind kind) {
   future.retention = command.retention;
   future.drop_when_delivered = command.attach && command.drop_when_delivered;
   ns_tags_[command.ns] = command.ns_tag;
-  created_.PushBack(future);
-  const uint64_t block = future.sequence >> kBlockShift;
-  if (blocks_.empty() || blocks_.rbegin()->first < block) {
-    blocks_.emplace_hint(blocks_.end(), block, &future);
-    future.block_head = true;
-  }
+  IndexCreated(future);
   if (command.options) {
-    future.bytes += SizeOf(*command.options);
+    future.bytes += SizeOfOptions(*command.options);
     ColdOf(future).options = std::shared_ptr<const Options>(std::move(command.options));
     const Options& options = *future.cold->options;
     if (!options.request_id.empty()) {
@@ -65,6 +62,15 @@ Future& Shard::Impl::NewFuture(core::Submit& command, FutureKind kind) {
   return future;
 }
 
+// The youngest of all: to the end of the order of creation.
+void Shard::Impl::IndexCreated(Future& future) {
+  created_.PushBack(future);
+  const uint64_t block = future.sequence >> kBlockShift;
+  if (!blocks_.empty() && blocks_.rbegin()->first >= block) return;
+  blocks_.emplace_hint(blocks_.end(), block, &future);
+  future.block_head = true;
+}
+
 Cold& Shard::Impl::ColdOf(Future& future) {
   if (!future.cold) {
     future.cold = std::make_unique<Cold>();
@@ -76,7 +82,7 @@ Cold& Shard::Impl::ColdOf(Future& future) {
 FutureId Shard::Impl::IdOf(const Future& future) const {
   FutureId id;
   id.sequence = future.sequence;
-  id.incarnation = options_.incarnation;
+  id.incarnation = future.incarnation;
   id.slot = future.slot;
   id.shard = options_.index;
   id.ns_tag = future.ns_tag;
@@ -84,9 +90,11 @@ FutureId Shard::Impl::IdOf(const Future& future) const {
 }
 
 Future* Shard::Impl::FindExact(const FutureId& id) {
-  if (id.shard != options_.index || id.incarnation != options_.incarnation) return nullptr;
+  if (id.shard != options_.index) return nullptr;
   Future* future = futures_.Find(id.slot);
-  return future != nullptr && future->sequence == id.sequence && future->ns_tag == id.ns_tag ? future : nullptr;
+  const bool found = future != nullptr && future->sequence == id.sequence && future->incarnation == id.incarnation &&
+                     future->ns_tag == id.ns_tag;
+  return found ? future : nullptr;
 }
 
 Future* Shard::Impl::Find(NamespaceId ns, const FutureId& id) {
@@ -98,15 +106,17 @@ base::Reason Shard::Impl::WhyMissing(NamespaceId ns, const FutureId& id) const {
   if (id.shard != options_.index || id.sequence == 0) return base::Reason::kFutureNotFound;
   const auto tag = ns_tags_.find(ns);
   if (tag != ns_tags_.end() && tag->second != id.ns_tag) return base::Reason::kFutureNotFound;
-  if (id.incarnation < options_.incarnation) return base::Reason::kFutureLost;
-  if (id.incarnation > options_.incarnation || tag == ns_tags_.end() || id.sequence > last_sequence_) {
-    return base::Reason::kFutureNotFound;
-  }
+  if (id.incarnation > options_.incarnation) return base::Reason::kFutureNotFound;
   // Two namespaces may share a tag: a live future of the other one must look as if it had never been.
   const Future* there = futures_.Find(id.slot);
-  const bool foreign = there != nullptr && there->sequence == id.sequence && there->ns != ns;
-  const bool unannounced = there != nullptr && there->sequence == id.sequence && !there->announced;
-  return foreign || unannounced ? base::Reason::kFutureNotFound : base::Reason::kFutureExpired;
+  const bool same = there != nullptr && there->sequence == id.sequence && there->incarnation == id.incarnation;
+  if (same && (there->ns != ns || !there->announced)) return base::Reason::kFutureNotFound;
+  if (id.incarnation < options_.incarnation) {
+    // Of an earlier run: what was recorded and is no longer here has expired; what never was is lost with that run.
+    return id.sequence <= restored_sequence_ ? base::Reason::kFutureExpired : base::Reason::kFutureLost;
+  }
+  const bool issued = tag != ns_tags_.end() && id.sequence <= last_sequence_;
+  return issued ? base::Reason::kFutureExpired : base::Reason::kFutureNotFound;
 }
 
 absl::Status Shard::Impl::RefuseMissing(const std::vector<std::pair<FutureId, int>>& first, size_t count) {

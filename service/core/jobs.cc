@@ -27,6 +27,25 @@ void Shard::Impl::SubmitJob(core::Submit& command) {
 // The queue timeout counts from here, whatever the delay was.
 void Shard::Impl::Start(Future& job) {
   job.attempt = 1;
+  const Options* options = job.options();
+  if (options != nullptr && options->queue_timeout) Arm(job, base::Later(now_, *options->queue_timeout));
+  EmitStart(job);
+}
+
+// After a restart of the server. What was left of its queue timeout goes on; one that had started has none any more.
+void Shard::Impl::StartAgain(Future& job) {
+  if (job.state == State::kRunning) {
+    const State from = job.state;
+    ++job.attempt;
+    job.start_time = base::kNever;
+    job.run_timed_out = false;
+    job.state = State::kQueued;
+    EmitChanged(job, from, false, 0);
+  }
+  EmitStart(job);
+}
+
+void Shard::Impl::EmitStart(Future& job) {
   StartJob start;
   start.id = IdOf(job);
   start.ns = job.ns;
@@ -38,7 +57,6 @@ void Shard::Impl::Start(Future& job) {
     start.options = job.cold->options;
     if (options->run_timeout) start.run_deadline = base::Later(now_, *options->run_timeout);
     start.at_most_once = options->at_most_once;
-    if (options->queue_timeout) Arm(job, base::Later(now_, *options->queue_timeout));
   }
   Emit(std::move(start));
 }
@@ -87,11 +105,16 @@ void Shard::Impl::EndJob(Future& job, OutcomeRef outcome) {
   Complete(job, state, std::move(outcome));
 }
 
-void Shard::Impl::QueueTimedOut(Future& job) {
+void Shard::Impl::Withdraw(Future& job) {
+  if (job.unresumed) return;  // after a restart: nobody has been told to run it yet
   WithdrawJob withdraw;
   withdraw.id = IdOf(job);
   withdraw.attempt = job.attempt;
   Emit(std::move(withdraw));
+}
+
+void Shard::Impl::QueueTimedOut(Future& job) {
+  Withdraw(job);
   const std::string message =
       fmt::format("the job queued longer than its queue timeout of {}", InSeconds(*job.options()->queue_timeout));
   Complete(job, State::kFailed, TimedOut(ErrorKind::kQueueTimedOut, message, nullptr));
@@ -101,6 +124,7 @@ void Shard::Impl::RunTimedOut(Future& job) {
   if (job.function_kind != FunctionKind::kBlocking) {
     job.run_timed_out = true;
     job.cancel_time = std::min(job.cancel_time, now_);
+    MarkChanged(job);
     CancelFuture(job, "");
     return;
   }
@@ -126,7 +150,9 @@ void Shard::Impl::JobProgress(core::JobProgress& command) {
 
 void Shard::Impl::Uncancel(const core::Uncancel& command) {
   Future* job = FindJob(command.id, command.attempt);
-  if (job != nullptr && job->cancelling > 0) --job->cancelling;  // semantics 9: never below 0
+  if (job == nullptr || job->cancelling == 0) return;  // semantics 9: never below 0
+  --job->cancelling;
+  MarkChanged(*job);
 }
 
 }  // namespace muster::core

@@ -19,8 +19,9 @@ void Shard::Impl::Send(ShardIndex shard, ShardMessage message) {
   Emit(std::move(send));
 }
 
-void Shard::Impl::SubscribeTo(const FutureId& target, const Future& subscriber, uint32_t index) {
+void Shard::Impl::SubscribeTo(const FutureId& target, const Future& subscriber, uint32_t index, bool relink) {
   ShardMessage message;
+  message.relink = relink;
   message.kind = ShardMessage::Kind::kSubscribe;
   message.target = target;
   message.subscriber = IdOf(subscriber);
@@ -66,7 +67,7 @@ void Shard::Impl::OnSubscribe(ShardMessage& message) {
   const auto known = remote_links_.find(key);
   RemoteLink* link = known == remote_links_.end() ? nullptr : known->second.get();
   if (link == nullptr) {
-    Future* target = Find(message.ns, message.target);
+    Future* target = message.relink ? FindExact(message.target) : Find(message.ns, message.target);
     if (target == nullptr) {
       answer.refusal = static_cast<int>(WhyMissing(message.ns, message.target));
       return Send(message.subscriber.shard, std::move(answer));
@@ -89,7 +90,8 @@ void Shard::Impl::FillAnswer(ShardMessage& message, const RemoteLink& link) {
   message.depth = target.cold && target.cold->combinator ? target.cold->combinator->depth : 0;
   if (!target.done()) return;
   message.outcome = CompletionOf(target, true).outcome;
-  message.times = target.cancel_missed ? 0 : link.cancels_taken;
+  const RemoteCancelRecord* cancels = RemoteCancelsOf(target, link);
+  message.times = target.cancel_missed || cancels == nullptr ? 0 : cancels->taken;
 }
 
 void Shard::Impl::SendSettled(RemoteLink& link) {
@@ -103,9 +105,23 @@ void Shard::Impl::SendSettled(RemoteLink& link) {
   Send(link.subscriber.shard, std::move(message));
 }
 
+// Cancels are counted with the future, not with the link, so that the count survives a crash as the future does.
+RemoteCancelRecord* Shard::Impl::RemoteCancelsOf(Future& target, const RemoteLink& link) {
+  if (!target.cold) return nullptr;
+  for (RemoteCancelRecord& cancels : target.cold->remote_cancels) {
+    if (cancels.subscriber == link.subscriber && cancels.index == link.index) return &cancels;
+  }
+  return nullptr;
+}
+
 void Shard::Impl::OnUnsubscribe(const ShardMessage& message) {
   const auto known = remote_links_.find(RemoteKey{message.subscriber, message.index});
   if (known == remote_links_.end()) return;
+  if (Future* target = known->second->member; target != nullptr && target->cold) {
+    std::erase_if(target->cold->remote_cancels, [&](const RemoteCancelRecord& cancels) {
+      return cancels.subscriber == message.subscriber && cancels.index == message.index;
+    });
+  }
   Release(*known->second);
   remote_links_.erase(known);
 }
@@ -114,10 +130,22 @@ void Shard::Impl::OnCancelMember(const ShardMessage& message) {
   const auto known = remote_links_.find(RemoteKey{message.subscriber, message.index});
   if (known == remote_links_.end()) return;
   RemoteLink& link = *known->second;
-  if (message.times <= link.cancels_seen) return;
-  const uint32_t times = message.times - link.cancels_seen;
-  link.cancels_seen = message.times;
-  if (CancelFuture(*link.member, message.message, times, message.depth, message.walk)) link.cancels_taken += times;
+  Future& target = *link.member;
+  RemoteCancelRecord* cancels = RemoteCancelsOf(target, link);
+  const uint32_t seen = cancels == nullptr ? 0 : cancels->seen;
+  if (message.times <= seen) return;
+  const uint32_t times = message.times - seen;
+  if (cancels == nullptr) {
+    RemoteCancelRecord fresh;
+    fresh.subscriber = link.subscriber;
+    fresh.index = link.index;
+    cancels = &ColdOf(target).remote_cancels.emplace_back(fresh);
+  }
+  cancels->seen = message.times;
+  MarkChanged(target);
+  if (!CancelFuture(target, message.message, times, message.depth, message.walk)) return;
+  // The cancel may have made others, and moved them.
+  RemoteCancelsOf(target, link)->taken += times;
 }
 
 // --- In the subscriber's shard --------------------------------------------------------------------------------------
@@ -152,6 +180,10 @@ void Shard::Impl::OnMemberAnswer(Future& subscriber, MemberLink& member, ShardMe
     member.remote.state = message.state;
     member.remote.outcome = std::move(message.outcome);
     member.remote.cancels_taken = message.times;
+  }
+  if (first && combinator.relinking) {
+    --combinator.unanswered;
+    return Relinked(subscriber);
   }
   if (first) {
     combinator.depth = std::max(combinator.depth, message.depth + 1);

@@ -6,7 +6,11 @@
 namespace muster::core {
 
 RequestEntry* RequestIds::Find(NamespaceId ns, const std::string& request_id) {
-  const auto found = entries_.find(NamespacedKey(ns, request_id));
+  return FindKey(NamespacedKey(ns, request_id));
+}
+
+RequestEntry* RequestIds::FindKey(const std::string& key) {
+  const auto found = entries_.find(key);
   return found == entries_.end() ? nullptr : found->second.get();
 }
 
@@ -14,7 +18,7 @@ RequestEntry& RequestIds::Add(NamespaceId ns, const std::string& request_id) {
   std::string key = NamespacedKey(ns, request_id);
   std::unique_ptr<RequestEntry>& entry = entries_[key];
   MUSTER_CHECK(!entry) << "a request id was added twice";
-  entry = std::make_unique<RequestEntry>(std::move(key));
+  entry = std::make_unique<RequestEntry>(ns, request_id, std::move(key));
   return *entry;
 }
 

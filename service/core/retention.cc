@@ -4,7 +4,10 @@
 
 namespace muster::core {
 
-base::Instant Shard::Impl::NextDeadline() const { return doomed_.empty() ? timers_.NextDeadline() : now_; }
+base::Instant Shard::Impl::NextDeadline() const {
+  if (frozen()) return base::kNever;
+  return doomed_.empty() ? timers_.NextDeadline() : now_;
+}
 
 void Shard::Impl::Tick(bool only_earliest) {
   const base::Instant until = only_earliest ? std::min(now_, timers_.NextDeadline()) : now_;
@@ -23,7 +26,7 @@ void Shard::Impl::OnTimer(ShardTimer& timer) {
     case ShardTimer::Of::kStream:
       return StreamTimedOut(*static_cast<Stream*>(timer.owner));
     case ShardTimer::Of::kRequest:
-      return request_ids_.Erase(*static_cast<RequestEntry*>(timer.owner));
+      return ForgetRequest(*static_cast<RequestEntry*>(timer.owner));
   }
 }
 
@@ -46,7 +49,8 @@ void Shard::Impl::OnFutureTimer(Future& future) {
 // From now on only pins hold it.
 void Shard::Impl::Expire(Future& future) {
   future.expired = true;
-  if (future.pins == 0) Doom(future);
+  if (future.pins == 0) return Doom(future);
+  MarkChanged(future);
 }
 
 void Shard::Impl::Doom(Future& future) {
@@ -82,9 +86,11 @@ void Shard::Impl::Forget(Future& future) {
     while (RequestEntry* entry = future.cold->requests.PopFront()) {
       entry->future = nullptr;
       timers_.Add(entry->timer, base::Later(now_, entry->window));
+      MarkChanged(*entry);
     }
     if (future.cold->combinator) ReleaseMembers(future);
   }
+  MarkGone(future);
   EraseFuture(future);
 }
 
@@ -99,6 +105,7 @@ absl::Status Shard::Impl::Delete(NamespaceId ns, const FutureId& id) {
   future->retrieved = true;
   if (future->cold) groups_.Leave(future->cold->group);
   future->hidden = true;
+  MarkChanged(*future);
   Expire(*future);
   return absl::OkStatus();
 }

@@ -31,7 +31,7 @@ void Shard::Impl::Begin(base::Instant now, Effects& out) {
 
 void Shard::Impl::Finish() {
   Drain();
-  ForgetDoomed();
+  if (relink_.empty()) ForgetDoomed();  // while restoring, futures stay where they are
   out_ = nullptr;
 }
 
@@ -179,6 +179,7 @@ void Shard::Impl::DetachCall(Future& future, Token token) {
     // Nobody has its id for certain; who does may still ask for a while.
     future.drop_when_delivered = false;
     future.retention = options_.undelivered_retention;
+    MarkChanged(future);
   }
 }
 
@@ -188,7 +189,11 @@ Shard::~Shard() = default;
 #define MUSTER_APPLY(Command, Function)                                 \
   void Shard::Apply(Command command, base::Instant now, Effects& out) { \
     impl_->Begin(now, out);                                             \
-    impl_->Function(command);                                           \
+    if (!impl_->frozen()) {                                             \
+      impl_->Function(command);                                         \
+    } else {                                                            \
+      impl_->WhileFrozen(command);                                      \
+    }                                                                   \
     impl_->Finish();                                                    \
   }
 MUSTER_APPLY(Submit, Submit)
@@ -207,13 +212,13 @@ MUSTER_APPLY(ShardMessage, Message)
 
 void Shard::Tick(base::Instant now, Effects& out, bool only_earliest) {
   impl_->Begin(now, out);
-  impl_->Tick(only_earliest);
+  if (!impl_->frozen()) impl_->Tick(only_earliest);
   impl_->Finish();
 }
 
 absl::Status Shard::Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out) {
   impl_->Begin(now, out);
-  absl::Status status = impl_->Delete(ns, id);
+  absl::Status status = impl_->frozen() ? impl_->frozen_refusal() : impl_->Delete(ns, id);
   impl_->Finish();
   return status;
 }
@@ -232,5 +237,38 @@ std::vector<FutureId> Shard::GroupMembers(NamespaceId ns, const std::string& gro
 }
 ShardStats Shard::Stats() const { return impl_->Stats(); }
 void Shard::CheckInvariants() const { impl_->CheckInvariants(); }
+
+bool Shard::HasChanges() const { return impl_->HasChanges(); }
+void Shard::TakeChanges(ChangeSink& sink, uint64_t batch) { impl_->TakeChanges(sink, batch); }
+absl::Status Shard::Restore(const FutureRecord& record) { return impl_->Restore(record); }
+absl::Status Shard::RestoreInput(const FutureId& id, Payload input) {
+  return impl_->RestoreInput(id, std::move(input));
+}
+absl::Status Shard::RestoreMembers(const FutureId& id, const MembersRecord& members) {
+  return impl_->RestoreMembers(id, members);
+}
+absl::Status Shard::Restore(const RequestRecord& record) { return impl_->Restore(record); }
+void Shard::Restore(const MarksRecord& marks) { impl_->Restore(marks); }
+uint32_t Shard::FinishRestoring() { return impl_->FinishRestoring(); }
+void Shard::Relink(uint32_t depth, base::Instant now, Effects& out) {
+  impl_->Begin(now, out);
+  impl_->Relink(depth);
+  impl_->Finish();
+}
+absl::Status Shard::FinishRelinking(base::Instant now, Effects& out) {
+  impl_->Begin(now, out);
+  absl::Status status = impl_->FinishRelinking();
+  impl_->Finish();
+  return status;
+}
+void Shard::ForEachRestored(const std::function<void(const Changed&)>& visit) const { impl_->ForEachRestored(visit); }
+bool Shard::Resume(size_t max, base::Instant now, Effects& out) {
+  impl_->Begin(now, out);
+  const bool more = impl_->Resume(max);
+  impl_->Finish();
+  return more;
+}
+void Shard::Freeze(uint64_t durable_batch, absl::Status refusal) { impl_->Freeze(durable_batch, std::move(refusal)); }
+absl::Status Shard::CheckReadable() const { return impl_->CheckReadable(); }
 
 }  // namespace muster::core

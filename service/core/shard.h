@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "service/core/command.h"
 #include "service/core/effect.h"
 #include "service/core/id.h"
+#include "service/core/record.h"
 
 namespace muster::core {
 
@@ -32,6 +34,7 @@ struct ShardOptions {
   base::Duration request_id_window = std::chrono::minutes(10);      // after the future is gone
   size_t request_ids_max = 1'000'000;                               // remembered at once; past it TOO_MANY_REQUEST_IDS
   ShardIndex shards = 0;  // how many there are: an id of one beyond is not found; 0: not checked
+  bool journaled = false;  // changes are gathered for TakeChanges, which somebody then calls
 };
 
 // A snapshot of one future for Get and List; `outcome` is null until done.
@@ -138,6 +141,45 @@ class Shard {
   absl::Status Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out);
   // Ids of a group, in creation order.
   std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
+
+  // --- Surviving ------------------------------------------------------------------------------------------------------
+  // A batch is what TakeChanges took between two calls; the caller writes it, and lets out what anyone could observe of
+  // it when it is durable. To take a shard up again from what was written, in this order:
+  //
+  //   Restore(...) for each record, futures in order of their sequence, each followed by its input and members
+  //   depth = FinishRestoring(), the largest of all shards
+  //   Relink(d) for d in 0..depth: on every shard, delivering the messages to other shards at once, before the next d
+  //   FinishRelinking() on every shard
+  //   Resume(max) until it returns false: jobs start, in order of creation; other commands may come in between
+
+  // Whether TakeChanges would have something to say.
+  bool HasChanges() const;
+  // Hands out what has changed since the last call. `batch` numbers only grow.
+  void TakeChanges(ChangeSink& sink, uint64_t batch);
+
+  // DATA_LOSS says what contradicts itself.
+  absl::Status Restore(const FutureRecord& record);
+  absl::Status RestoreInput(const FutureId& id, Payload input);
+  absl::Status RestoreMembers(const FutureId& id, const MembersRecord& members);
+  absl::Status Restore(const RequestRecord& record);
+  void Restore(const MarksRecord& marks);
+  // How deep combinators nest.
+  uint32_t FinishRestoring();
+  void Relink(uint32_t depth, base::Instant now, Effects& out);
+  // DATA_LOSS: a combinator's member is missing.
+  absl::Status FinishRelinking(base::Instant now, Effects& out);
+  // Each restored future, as if it had just been made, for who counts them. After FinishRelinking.
+  void ForEachRestored(const std::function<void(const Changed&)>& visit) const;
+  // At most `max` jobs. A job that was running runs again, its attempt raised by one, unless it may run once only or
+  // had been asked to end (semantics 103).
+  bool Resume(size_t max, base::Instant now, Effects& out);
+
+  // From now on nothing changes any more: commands are refused with `refusal`, what bodies say is ignored, no timer
+  // fires. Reads go on where what they show is in a batch up to `durable_batch`. For a journal that has failed, and for
+  // the end of a server that will be started again.
+  void Freeze(uint64_t durable_batch, absl::Status refusal);
+  // Whether List and GroupMembers show nothing that a restart could take back; the refusal if they might.
+  absl::Status CheckReadable() const;
 
   ShardStats Stats() const;
   // Walks everything and aborts on what must never be: counters that do not match the links, a done future with a live

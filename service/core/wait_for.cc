@@ -60,6 +60,7 @@ void Shard::Impl::WaitForTimer(Future& future) {
   if (!combinator.expiring && !combinator.polling) {
     future.cancel_time = std::min(future.cancel_time, now_);
     combinator.expiring = true;
+    MarkChanged(future);
     Arm(future, base::Later(now_, combinator.grace));
     CancelFuture(future, "");
     return;

@@ -1,8 +1,8 @@
 // The service's state as rows of a journal: keys, and the bytes of each value.
 //
-// Keys sort as numbers do (big-endian), by table first, and grow with time: futures of a shard lie in the order in which
-// they were made, with their input and members beside them. A value begins with the version of its form; a version above
-// kRowVersion is refused, and every earlier one is read for ever: tests/unit/rows holds a row of each.
+// Keys sort as numbers do (big-endian), by table first, and grow with time: futures of a shard lie in the order in
+// which they were made, with their input and members beside them. A value begins with the version of its form; a
+// version above kRowVersion is refused, and every earlier one is read for ever: tests/unit/rows holds a row of each.
 //
 //   'f' shard:2 sequence:8 part:1    a future (part 0), its input (1), its members (2)
 //   'r' shard:2 namespace:4 text     a request id whose future is gone
@@ -11,7 +11,8 @@
 //   'u' function:4                   a function's name and kind
 //   'v'                              the header: what all of this is
 //
-// Pure functions; any thread. Decoding trusts nothing: DATA_LOSS says what is wrong, never a crash or a huge allocation.
+// Pure functions; any thread. Decoding trusts nothing: DATA_LOSS says what is wrong, never a crash or a huge
+// allocation.
 #pragma once
 
 #include <cstdint>
@@ -52,11 +53,11 @@ std::string ShardPrefix(Table table, core::ShardIndex shard);
 
 struct Key {
   Table table = Table::kHeader;
-  core::ShardIndex shard = 0;       // kFuture, kRequest, kMarks
-  uint64_t sequence = 0;            // kFuture
-  Part part = Part::kFuture;        // kFuture
-  uint32_t number = 0;              // kRequest, kNamespace: the namespace; kFunction: the function
-  std::string_view request_id;      // kRequest: within the key that was parsed
+  core::ShardIndex shard = 0;   // kFuture, kRequest, kMarks
+  uint64_t sequence = 0;        // kFuture
+  Part part = Part::kFuture;    // kFuture
+  uint32_t number = 0;          // kRequest, kNamespace: the namespace; kFunction: the function
+  std::string_view request_id;  // kRequest: within the key that was parsed
 };
 absl::StatusOr<Key> ParseKey(std::string_view key);
 
@@ -67,8 +68,8 @@ struct FunctionRow {
 };
 struct HeaderRow {
   uint32_t schema = kSchemaVersion;
-  uint32_t shards = 0;          // virtual shards, fixed for the life of the store
-  std::string written_by;       // version of the server that wrote it last
+  uint32_t shards = 0;     // virtual shards, fixed for the life of the store
+  std::string written_by;  // version of the server that wrote it last
   friend bool operator==(const HeaderRow&, const HeaderRow&) = default;
 };
 

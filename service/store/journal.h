@@ -1,10 +1,10 @@
 // Where the service's state survives: rows, opaque keys and values, that are put and deleted in atomic batches.
 //
-// A journal belongs to one owner at a time, who holds an epoch. Taking over raises it, durably; whoever appends under an
-// earlier one is refused and must stop: that is how a server that was thought dead cannot write over its successor.
+// A journal belongs to one owner at a time, who holds an epoch. Taking over raises it, durably; whoever appends under
+// an earlier one is refused and must stop: that is how a server that was thought dead cannot write over its successor.
 //
-// After a failed Append nothing can be said of what is on the disk (a failed fsync may have lost what it reported), so a
-// journal that has failed once fails for good: each further Append returns the first error. Reads go on.
+// After a failed Append nothing can be said of what is on the disk (a failed fsync may have lost what it reported), so
+// a journal that has failed once fails for good: each further Append returns the first error. Reads go on.
 //
 // Threading: Append by one thread at a time; everything else from any thread at any time, beside an Append too.
 // Lifetime: closing (the destructor) syncs what is not synced yet.
@@ -52,13 +52,13 @@ using RowVisitor = std::function<absl::Status(std::string_view key, std::string_
 
 // For metrics and `muster admin stats`. Bytes; counts since the journal was opened.
 struct JournalStats {
-  uint64_t commits = 0;         // appends that were made durable
-  uint64_t rows = 0;            // put or deleted by them
-  uint64_t log_bytes = 0;       // written to the log by them
-  uint64_t live_rows = 0;       // an estimate
-  uint64_t disk_bytes = 0;      // files of the store
-  uint64_t free_bytes = 0;      // of its file system, for an unprivileged user
-  uint64_t stalls = 0;          // times the store held writes up to catch up with compaction
+  uint64_t commits = 0;     // appends that were made durable
+  uint64_t rows = 0;        // put or deleted by them
+  uint64_t log_bytes = 0;   // written to the log by them
+  uint64_t live_rows = 0;   // an estimate
+  uint64_t disk_bytes = 0;  // files of the store
+  uint64_t free_bytes = 0;  // of its file system, for an unprivileged user
+  uint64_t stalls = 0;      // times the store held writes up to catch up with compaction
   uint64_t background_errors = 0;
 };
 
@@ -88,8 +88,8 @@ class Journal {
   virtual absl::Status Compact() = 0;
   // Reads every byte of every file and compares checksums. DATA_LOSS names the file.
   virtual absl::Status Verify() = 0;
-  // A consistent copy of the present state in the folder `path`, which must not exist. UNIMPLEMENTED: a journal that has
-  // no files.
+  // A consistent copy of the present state in the folder `path`, which must not exist. UNIMPLEMENTED: a journal that
+  // has no files.
   virtual absl::Status Backup(const std::string& path) = 0;
 
   virtual base::Durability durability() const = 0;

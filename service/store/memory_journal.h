@@ -1,5 +1,5 @@
-// A journal in memory: for tests and simulations. What it survives is what the test says: several journals can be opened
-// on one MemoryStore, one after another, as servers on one disk would be.
+// A journal in memory: for tests and simulations. What it survives is what the test says: several journals can be
+// opened on one MemoryStore, one after another, as servers on one disk would be.
 #pragma once
 
 #include <map>

@@ -21,8 +21,8 @@ struct RocksOptions {
   base::Durability durability = base::Durability::kSync;  // kAsync or kSync
   // Fails instead of making a new store where there is none.
   bool must_exist = false;
-  // Opens what is there without changing a byte of it, beside a running owner too: for verify and stats. Append, TakeOver,
-  // Compact and Backup fail.
+  // Opens what is there without changing a byte of it, beside a running owner too: for verify and stats. Append,
+  // TakeOver, Compact and Backup fail.
   bool read_only = false;
   // The log is turned over, and rows go to sorted files, each time it has grown by so much.
   uint64_t log_bytes_max = 64u << 20;

@@ -10,6 +10,7 @@ void World::OnStartJob(const core::StartJob& start) {
   SIM_EXPECT(bodies_.count(start.id) == 0, "a job was started twice");
   Body& body = bodies_[start.id];
   body.id = start.id;
+  body.attempt = start.attempt;
   body.blocking = start.kind == core::FunctionKind::kBlocking;
   const uint64_t count = random_.Below(4);
   for (uint64_t at = 0; at < count; ++at) {
@@ -61,11 +62,16 @@ void World::OnAwaitEnded(const core::AwaitEnded& ended) {
 void World::StartBody(Body& body) {
   if (body.withdrawn) return;  // semantics 7
   body.started = true;
-  if (!body.quick) {
+  const auto view = shards_[body.id.shard]->Get(kNs, body.id, false);
+  const bool once = view.ok() && view->options != nullptr && view->options->at_most_once;
+  if (!body.quick || once) {
     core::JobStarted started;
     started.id = body.id;
+    started.attempt = body.attempt;
     Do(body.id.shard, started);
   }
+  // Only now does the body run: what may run once starts when it is recorded that it does.
+  if (once) SIM_EXPECT(ran_.insert(body.id).second, "a job ran twice that may run once");
   Continue(body);
 }
 
@@ -91,6 +97,7 @@ void World::Continue(Body& body) {
       await.token = body.await = ++last_token_;
       await.ns = kNs;
       await.job = body.id;
+      await.attempt = body.attempt;
       await.target = *target;
       awaiting_[await.token] = body.id;
       Trace(fmt::format("await {} -> {}", body.id.sequence, target->sequence));
@@ -100,11 +107,13 @@ void World::Continue(Body& body) {
     if (op.kind == Op::Kind::kProgress) {
       core::JobProgress progress;
       progress.id = body.id;
+      progress.attempt = body.attempt;
       progress.fraction = 0.5;
       Do(body.id.shard, std::move(progress));
     } else {
       core::Uncancel uncancel;
       uncancel.id = body.id;
+      uncancel.attempt = body.attempt;
       Do(body.id.shard, uncancel);
     }
   }
@@ -136,6 +145,7 @@ void World::EndBody(Body& body, core::OutcomeRef outcome) {
   const bool was_done = core::IsDone(future->state);
   core::JobEnded ended;
   ended.id = body.id;
+  ended.attempt = body.attempt;
   ended.outcome = outcome;
   ended.started = now_;
   Do(body.id.shard, std::move(ended));

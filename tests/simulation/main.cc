@@ -2,7 +2,9 @@
 //
 //   simulation                              what CI runs: 10,000 seeds, over one to three shards
 //   simulation --long                       200,000 seeds
-//   simulation --seed N --steps M --shards K [--trace]   one of them, again
+//   simulation --seed N --steps M --shards K [--crashes] [--trace]   one of them, again
+//
+// Every other seed kills the server now and then, and starts it again from what it had committed.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -27,8 +29,8 @@ void SayHowToReplay(int) {
 }
 
 void RunOne(const char* program, const Plan& plan) {
-  snprintf(replay, sizeof(replay), "\nreplay: %s --seed %llu --steps %d --shards %d --trace\n", program,
-           static_cast<unsigned long long>(plan.seed), plan.steps, plan.shards);
+  snprintf(replay, sizeof(replay), "\nreplay: %s --seed %llu --steps %d --shards %d%s --trace\n", program,
+           static_cast<unsigned long long>(plan.seed), plan.steps, plan.shards, plan.crashes ? " --crashes" : "");
   muster::simulation::World world(plan);
   world.Run();
 }
@@ -45,6 +47,8 @@ int main(int argc, char** argv) {
       runs = 200'000;
     } else if (strcmp(argv[at], "--trace") == 0) {
       plan.trace = true;
+    } else if (strcmp(argv[at], "--crashes") == 0) {
+      plan.crashes = true;
     } else if (strcmp(argv[at], "--seed") == 0 && more) {
       plan.seed = strtoull(argv[++at], nullptr, 10);
     } else if (strcmp(argv[at], "--steps") == 0 && more) {
@@ -54,7 +58,7 @@ int main(int argc, char** argv) {
     } else if (strcmp(argv[at], "--runs") == 0 && more) {
       runs = atol(argv[++at]);
     } else {
-      fprintf(stderr, "usage: %s [--long | --runs R | --seed N [--trace]] [--steps M] [--shards K]\n", argv[0]);
+      fprintf(stderr, "usage: %s [--long | --runs R | --seed N [--crashes] [--trace]] [--steps M] [--shards K]\n", argv[0]);
       return 64;
     }
   }
@@ -69,6 +73,7 @@ int main(int argc, char** argv) {
   for (long run = 1; run <= runs; ++run) {
     plan.seed = static_cast<uint64_t>(run);
     plan.shards = 1 + static_cast<int>(run % 3);
+    plan.crashes = run % 2 == 0;
     RunOne(argv[0], plan);
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

@@ -29,6 +29,7 @@ struct KnownFuture {
   core::OutcomeRef outcome;
   bool dropped = false;
   bool deleted = false;
+  bool may_run_again = false;  // it ran when the server died
   // Combinators:
   std::vector<core::FutureId> members;
   bool return_exceptions = false;
@@ -77,6 +78,9 @@ class Model {
 
   void OnCombinator(const core::FutureId& id, std::vector<core::FutureId> members, bool return_exceptions,
                     bool has_timeout);
+  // The server has died: whoever waited is gone, and what ran may run again.
+  void OnCrash();
+  void CheckBytes(size_t shard, int64_t bytes) const;
   // When a combinator's outcome is known.
   void CheckCombinator(const KnownFuture& future) const;
   // With no message under way: no combinator lingers whose members say it should have ended.

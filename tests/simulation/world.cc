@@ -16,14 +16,8 @@ using std::chrono::seconds;
 
 World::World(const Plan& plan) : plan_(plan), random_(plan.seed), model_(plan.shards) {
   for (int at = 0; at < plan.shards; ++at) {
-    core::ShardOptions options;
-    options.index = static_cast<core::ShardIndex>(at);
-    options.shards = static_cast<core::ShardIndex>(plan.shards);
-    options.nesting_max = 4;
-    options.undelivered_retention = seconds(5);
-    options.request_id_window = seconds(20);
-    options.request_ids_max = 6;
-    shards_.push_back(std::make_unique<core::Shard>(options));
+    shards_.push_back(std::make_unique<core::Shard>(OptionsOf(static_cast<size_t>(at))));
+    stores_.push_back(std::make_unique<test::RecordStore>());
   }
 }
 
@@ -33,10 +27,15 @@ void World::Trace(const std::string& what) const {
 
 void World::Run() {
   for (int step = 0; step < plan_.steps; ++step) {
-    if (random_.OneIn(2)) {
-      ClientStep();
-    } else if (!Advance()) {
-      ClientStep();
+    try {
+      if (plan_.crashes && random_.OneIn(40)) {
+        Crash();
+      } else if (!left_streams_.empty() && random_.OneIn(2)) {
+        ResumeAfterCrash();
+      } else if (random_.OneIn(2) || !Advance()) {
+        ClientStep();
+      }
+    } catch (const Crashed&) {
     }
     if (step % 8 == 0) {
       for (const auto& shard : shards_) shard->CheckInvariants();
@@ -120,6 +119,7 @@ void World::SubmitJob() {
   spec.input = core::Payload::Text("input");
   core::Submit command = NewSubmit(std::move(spec), random_.OneIn(2));
   if (command.options) {
+    command.options->at_most_once = random_.OneIn(4);
     if (random_.OneIn(3)) command.options->delay = SomeTime(4);
     if (random_.OneIn(3)) command.options->queue_timeout = SomeTime(3);
     if (random_.OneIn(2)) command.options->run_timeout = SomeTime(6);
@@ -325,6 +325,7 @@ void World::DeleteSome() {
   Trace(fmt::format("delete {}.{}", id->shard, id->sequence));
   KnownFuture& future = *model_.Find(*id);
   const absl::Status status = shards_[id->shard]->Delete(kNs, *id, now_, out);
+  Commit(id->shard, out);
   SIM_EXPECT(status.ok() == IsDone(future.state), "a live future was deleted, or a done one was not");
   future.deleted = status.ok();
   Absorb(id->shard, out, false);
@@ -505,6 +506,7 @@ bool World::Advance(base::Instant until) {
   core::Effects out;
   const bool only_earliest = random_.OneIn(2);
   shards_[*ticking]->Tick(now_, out, only_earliest);
+  Commit(*ticking, out);
   Absorb(*ticking, out, !only_earliest);
   return true;
 }

@@ -12,6 +12,7 @@
 #include "service/core/shard.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/random.h"
+#include "tests/support/record_store.h"
 
 namespace muster::simulation {
 
@@ -19,6 +20,7 @@ struct Plan {
   uint64_t seed = 1;
   int steps = 120;
   int shards = 1;
+  bool crashes = false;
   bool trace = false;
 };
 
@@ -40,6 +42,7 @@ class World {
   };
   struct Body {
     core::FutureId id;
+    uint32_t attempt = 1;
     bool blocking = false;
     bool quick = false;  // starts and ends within one turn: no JobStarted
     bool withdrawn = false;
@@ -78,12 +81,30 @@ class World {
   void LookAround();
   void LateWord();
 
+  // --- Crashes (crash.cc) -------------------------------------------------------------------------------------------
+  core::ShardOptions OptionsOf(size_t shard) const;
+  void Crash();
+  void ResumeAfterCrash();
+
   // --- Machinery ----------------------------------------------------------------------------------------------------
+  // Thrown from where the server died, so that nobody goes on as if it had not.
+  struct Crashed {};
   template <typename C>
   void Do(size_t shard, C command) {
     core::Effects out;
     shards_[shard]->Apply(std::move(command), now_, out);
+    Commit(shard, out);
     Absorb(shard, out, false);
+  }
+  // Makes what a call has done durable; or the server dies before that, and what it did has never been.
+  void Commit(size_t shard, core::Effects& out) {
+    if (!plan_.crashes) return;
+    if (!closing_ && random_.OneIn(60)) {
+      out.clear();
+      Crash();
+      throw Crashed();
+    }
+    stores_[shard]->Commit(*shards_[shard]);
   }
   void Absorb(size_t shard, core::Effects& out, bool ticked);
   void On(size_t shard, core::Effect& effect);
@@ -117,12 +138,16 @@ class World {
   Model model_;
   base::Instant now_{std::chrono::seconds(1'000'000)};
   std::vector<std::unique_ptr<core::Shard>> shards_;
+  std::vector<std::unique_ptr<test::RecordStore>> stores_;
+  std::vector<std::pair<OpenStream, std::vector<core::FutureId>>> left_streams_;
+  uint32_t incarnation_ = 1;
   std::multimap<base::Instant, Event> events_;
   std::map<std::pair<size_t, size_t>, std::deque<core::ShardMessage>> network_;
   std::map<std::pair<size_t, size_t>, base::Instant> last_arrival_;
   size_t under_way_ = 0;
 
   std::map<core::FutureId, Body> bodies_;
+  std::set<core::FutureId> ran_;  // of those that may run once
   std::map<core::Token, core::FutureId> awaiting_;
   struct Asked {
     std::vector<core::FutureId> members;

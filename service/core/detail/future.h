@@ -18,6 +18,7 @@
 #include "service/core/detail/request_ids.h"
 #include "service/core/detail/timer.h"
 #include "service/core/outcome.h"
+#include "service/core/record.h"
 
 namespace muster::core {
 
@@ -89,8 +90,6 @@ struct RemoteLink : Link {
   FutureId subscriber;
   uint32_t index = 0;
   NamespaceId ns = 0;
-  uint32_t cancels_seen = 0;   // a repeated message brings the same sum
-  uint32_t cancels_taken = 0;  // of those, how many found the future undone
 };
 
 struct Wait {
@@ -128,6 +127,7 @@ struct Asker {
 // The part of a future that a combinator alone has.
 struct Combinator {
   uint32_t count = 0;  // distinct members
+  bool relinking = false;  // after a restart: the members in other shards are being asked again
   std::unique_ptr<MemberLink[]> members;
   uint32_t depth = 1;
   uint32_t unanswered = 0;                        // subscriptions to other shards not answered yet
@@ -162,6 +162,8 @@ struct Cold {
   std::unique_ptr<AwaitLink> await;
   std::vector<Token> more_calls;
   std::string settle_request_id;
+  std::string cancel_message;  // of the last cancel of a running body: what it ends with if its next run never comes
+  std::vector<RemoteCancelRecord> remote_cancels;
   std::string progress_message;
   double progress_fraction = 0;
   base::Instant progress_time = base::kNever;
@@ -181,11 +183,13 @@ struct Future {
   Token call = kNoToken;     // attached; more of them in `cold`
   base::Instant create_time, start_time = base::kNever, end_time = base::kNever, cancel_time = base::kNever;
   base::Duration retention{0};
-  Payload input;  // until done
+  uint64_t saved_in = 0;  // the batch that took its last change
+  Payload input;          // until done
   OutcomeRef outcome;
   std::unique_ptr<Cold> cold;
   int64_t bytes = 0;
   uint32_t slot = 0;
+  uint32_t incarnation = 0;
   NamespaceId ns = 0;
   FunctionId function = 0;
   uint32_t cancelling = 0;
@@ -206,6 +210,11 @@ struct Future {
   bool cancel_missed : 1 = false;  // a gather whose cancel found all its members elsewhere done
   bool on_path : 1 = false;        // between entering and leaving it in a walk of a cancel
   bool block_head : 1 = false;     // the first of its block in the index of creation
+  bool dirty : 1 = false;           // changed since the last batch
+  bool stored : 1 = false;          // some batch has its row
+  bool input_stored : 1 = false;    // and that of its input
+  bool members_stored : 1 = false;  // and that of its members
+  bool unresumed : 1 = false;       // restored, and not handed to the dispatcher yet
 
   bool visible() const { return announced && !hidden; }
   bool done() const { return IsDone(state); }

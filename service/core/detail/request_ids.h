@@ -19,9 +19,12 @@ namespace muster::core {
 struct Future;
 
 struct RequestEntry {
-  explicit RequestEntry(std::string k) : key(std::move(k)), timer(ShardTimer::Of::kRequest, this) {}
+  RequestEntry(NamespaceId n, std::string id, std::string k)
+      : ns(n), request_id(std::move(id)), key(std::move(k)), timer(ShardTimer::Of::kRequest, this) {}
 
-  std::string key;
+  const NamespaceId ns;
+  const std::string request_id;
+  const std::string key;
   base::ListHook hook;       // among the entries of `future`
   Future* future = nullptr;  // null once it is gone: the window runs
   FutureId id;
@@ -29,6 +32,7 @@ struct RequestEntry {
   std::optional<Completion> elsewhere;
   uint64_t spec_hash = 0;
   base::Duration window{0};
+  bool stored = false;  // it has a row of its own
   ShardTimer timer;
 };
 
@@ -41,6 +45,8 @@ class RequestIds {
   // The entry's timer must not be armed.
   void Erase(RequestEntry& entry);
   size_t size() const { return entries_.size(); }
+  // By the key of an entry.
+  RequestEntry* FindKey(const std::string& key);
 
  private:
   absl::flat_hash_map<std::string, std::unique_ptr<RequestEntry>> entries_;

@@ -10,6 +10,7 @@
 // call.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +33,9 @@ class Shard::Impl {
   explicit Impl(ShardOptions options);
   ~Impl();
 
+  bool frozen() const { return !frozen_refusal_.ok(); }
+  const absl::Status& frozen_refusal() const { return frozen_refusal_; }
+
   // Every command runs between these two.
   void Begin(base::Instant now, Effects& out);
   void Finish();
@@ -50,8 +54,36 @@ class Shard::Impl {
   void Message(core::ShardMessage& message);
   void Tick(bool only_earliest);
   absl::Status Delete(NamespaceId ns, const FutureId& id);
+  void Relink(uint32_t depth);
+  absl::Status FinishRelinking();
+  bool Resume(size_t max);
+
+  // frozen.cc: what each command comes to then
+  void WhileFrozen(const core::Submit& command);
+  void WhileFrozen(const core::SettlePromise& command);
+  void WhileFrozen(const core::Cancel& command);
+  void WhileFrozen(const core::Await& command);
+  void WhileFrozen(const core::AttachWait& command);
+  void WhileFrozen(const core::AttachStream& command);
+  void WhileFrozen(const core::Detach& command);
+  void WhileFrozen(const core::JobStarted&) {}
+  void WhileFrozen(const core::JobEnded&) {}
+  void WhileFrozen(const core::JobProgress&) {}
+  void WhileFrozen(const core::Uncancel&) {}
+  void WhileFrozen(const core::ShardMessage&) {}
 
   // Outside of Begin and Finish: they have no effects.
+  bool HasChanges() const;
+  void TakeChanges(ChangeSink& sink, uint64_t batch);
+  absl::Status Restore(const FutureRecord& record);
+  absl::Status RestoreInput(const FutureId& id, Payload input);
+  absl::Status RestoreMembers(const FutureId& id, const MembersRecord& members);
+  absl::Status Restore(const RequestRecord& record);
+  void Restore(const MarksRecord& marks);
+  uint32_t FinishRestoring();
+  void ForEachRestored(const std::function<void(const Changed&)>& visit) const;
+  void Freeze(uint64_t durable_batch, absl::Status refusal);
+  absl::Status CheckReadable() const;
   base::Instant NextDeadline() const;
   StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
   absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
@@ -86,6 +118,8 @@ class Shard::Impl {
 
   // futures.cc: records, ids, links, timers
   Future& NewFuture(core::Submit& command, FutureKind kind);
+  void IndexCreated(Future& future);
+  static int64_t SizeOfOptions(const Options& options);
   static Cold& ColdOf(Future& future);
   FutureId IdOf(const Future& future) const;
   Future* FindExact(const FutureId& id);
@@ -104,7 +138,21 @@ class Shard::Impl {
     out_->emplace_back(std::move(effect));
   }
 
+  // changes.cc: what a journal must be told
+  void MarkChanged(Future& future) {
+    if (!options_.journaled || future.dirty || !future.announced) return;
+    future.dirty = true;
+    dirty_.push_back(future.slot);
+  }
+  void MarkChanged(RequestEntry& entry);
+  void MarkGone(const Future& future);
+  void ForgetRequest(RequestEntry& entry);
+  void TakeFuture(Future& future, ChangeSink& sink);
+  void FillRecord(const Future& future);
+  bool Unsaved(const Future& future) const { return future.dirty || future.saved_in > durable_batch_; }
+
   // completion.cc: what follows
+  static int64_t HeldBytes(const Outcome& outcome);
   void EmitChanged(Future& future, State from, bool created, int64_t bytes);
   void Move(Future& future, State to);
   void Complete(Future& future, State state, OutcomeRef outcome);
@@ -124,9 +172,12 @@ class Shard::Impl {
   // jobs.cc
   void SubmitJob(core::Submit& command);
   void Start(Future& job);
+  void StartAgain(Future& job);
+  void EmitStart(Future& job);
   void Run(Future& job);
   Future* FindJob(const FutureId& id, uint32_t attempt);
   void EndJob(Future& job, OutcomeRef outcome);
+  void Withdraw(Future& job);
   void QueueTimedOut(Future& job);
   void RunTimedOut(Future& job);
   void SubmitPromise(core::Submit& command);
@@ -137,6 +188,7 @@ class Shard::Impl {
   absl::Status PlanMembers(const core::Submit& command, Plan& plan);
   void AnswerShieldOfDone(core::Submit& command, Future& inner);
   void BuildMembers(Future& future, const Plan& plan);
+  static int64_t SizeOfMembers(const Combinator& combinator);
   void AddAsker(Future& combinator, Token token, bool attach);
   void Answered(Future& combinator);
   void RefuseAskers(Future& combinator, const absl::Status& refusal);
@@ -170,6 +222,7 @@ class Shard::Impl {
   bool PassCancel(CancelWalk& walk, Future& target, uint32_t times);
   void SendCancel(CancelWalk& walk, const Future& asker, uint32_t index, const FutureId& target, Remote& remote,
                   uint32_t times);
+  void SendCancelAgain(Future& combinator, uint32_t at);
   static bool WouldTake(const Future& future);
 
   // awaits.cc
@@ -191,7 +244,8 @@ class Shard::Impl {
   void CloseStream(Stream& stream);
 
   // messages.cc
-  void SubscribeTo(const FutureId& target, const Future& subscriber, uint32_t index);
+  void SubscribeTo(const FutureId& target, const Future& subscriber, uint32_t index, bool relink);
+  static RemoteCancelRecord* RemoteCancelsOf(Future& target, const RemoteLink& link);
   void UnsubscribeFrom(const FutureId& target, const FutureId& subscriber, uint32_t index, NamespaceId ns);
   void Send(ShardIndex shard, ShardMessage message);
   void OnSubscribe(ShardMessage& message);
@@ -202,6 +256,15 @@ class Shard::Impl {
   void OnCancelMember(const ShardMessage& message);
   void SendSettled(RemoteLink& link);
   void FillAnswer(ShardMessage& message, const RemoteLink& link);
+
+  // restore.cc
+  absl::Status CheckRecord(const FutureRecord& record) const;
+  void RestoreCold(Future& future, const FutureRecord& record);
+  void EndWhatCannotRunAgain(Future& job);
+  void RelinkOne(Future& combinator);
+  void Relinked(Future& combinator);
+  bool RelinkDoneGather(Future& gather);
+  void SayDamaged(const Future& future, const std::string& what);
 
   // retention.cc
   void OnTimer(ShardTimer& timer);
@@ -230,6 +293,29 @@ class Shard::Impl {
   Groups groups_;
   RequestIds request_ids_;
   base::TimerQueue timers_;
+
+  // For a journal: slots of futures and keys of request ids that have changed, and what has rows and is gone.
+  struct Gone {
+    FutureId id;
+    bool input, members;
+  };
+  std::vector<uint32_t> dirty_;
+  std::vector<std::string> dirty_requests_;
+  std::vector<Gone> gone_;
+  std::vector<std::pair<NamespaceId, std::string>> gone_requests_;
+  FutureRecord record_;  // reused
+  MarksRecord saved_marks_;
+  uint64_t taken_batch_ = 0;    // the last that took something
+  uint64_t durable_batch_ = 0;  // once frozen
+  absl::Status frozen_refusal_;
+
+  // While restoring.
+  std::vector<std::vector<Future*>> relink_;  // combinators by depth
+  absl::Status damage_;
+  uint64_t restored_sequence_ = 0;  // what the earlier runs are known to have issued
+  absl::flat_hash_map<const Future*, std::vector<CombinatorRecord::Sent>> cancels_sent_;
+  std::vector<uint32_t> to_resume_;  // slots of jobs, in order of creation
+  size_t resumed_ = 0;               // of those
 
   std::vector<Future*> completed_;  // done, and those who wait not told yet
   size_t completed_at_ = 0;

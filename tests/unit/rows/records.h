@@ -1,0 +1,54 @@
+// Records for tests of the codec: made at random from a seed, and compared down to what their pointers lead to.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "service/core/record.h"
+
+namespace muster::rows {
+
+// Equal in what they mean; pointers are followed.
+bool Same(const core::Payload& a, const core::Payload& b);
+bool Same(const core::Error* a, const core::Error* b);
+bool Same(const core::Outcome* a, const core::Outcome* b);
+bool Same(const core::RequestRecord& a, const core::RequestRecord& b);
+// The first field in which they differ, or "".
+std::string Difference(const core::FutureRecord& a, const core::FutureRecord& b);
+
+std::string ToHex(std::string_view bytes);
+std::string FromHex(std::string_view text);
+
+class RandomRecords {
+ public:
+  explicit RandomRecords(uint64_t seed) : random_(seed) {}
+
+  core::FutureRecord Future();
+  core::RequestRecord Request();
+  core::MembersRecord Members();
+  core::MarksRecord Marks();
+  core::Payload Payload();
+  core::OutcomeRef Outcome(int gathers = 3);
+  core::FutureId Id();
+  std::string Text();
+
+  bool Chance(int in) { return Below(static_cast<uint64_t>(in)) == 0; }
+  uint64_t Below(uint64_t limit) { return random_() % limit; }
+  // Of all sizes, the smallest and the largest often.
+  uint64_t Number(int bits = 64);
+  uint32_t Number32() { return static_cast<uint32_t>(Number(32)); }
+
+ private:
+  core::Error Error(int causes_max);
+  core::Options Options();
+  core::CombinatorRecord Combinator();
+  std::map<std::string, std::string> Texts();
+  base::Duration Span();
+  base::Instant Time();
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace muster::rows
