@@ -93,6 +93,7 @@ bool Client::SubmitBatch(const std::vector<Item>& items) {
   pb::SubmitBatchRequest request;
   std::vector<Record> records;
   for (const auto& [key, spec] : items) {
+    if (spec.body == Spec::Body::kFile) files_.insert(key);
     *request.add_futures() = MessageOf(key, spec, {});
     records.push_back({.kind = Kind::kSubmit, .key = key, .a = ToText(spec)});
   }

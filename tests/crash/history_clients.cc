@@ -211,9 +211,28 @@ class HistoryClient {
   }
 
   void Read(const std::string& key) {
+    const std::string id = round_.IdOf(key);
+    if (id.empty()) return;
+    return random_.OneIn(2) ? ReadByGet(key, id) : ReadByWait(key, id);
+  }
+
+  void ReadByWait(const std::string& key, const std::string& id) {
+    pb::WaitRequest request;
+    request.mutable_set()->add_ids(id);
+    request.mutable_timeout()->set_seconds(0);
+    Ask<pb::WaitRequest, pb::WaitResponse>(
+        {.key = key, .call = Call::kRead}, &Stub::Wait, request,
+        [&](const grpc::Status& status, const pb::WaitResponse& response) -> Reading {
+          if (status.error_code() == grpc::StatusCode::NOT_FOUND) return {Reply::kMissing, ""};
+          if (!status.ok()) return {Reply::kLost, ""};
+          if (response.done().empty()) return {Reply::kPending, ""};
+          return {Reply::kDone, OutcomeText(response.done(0).outcome())};
+        });
+  }
+
+  void ReadByGet(const std::string& key, const std::string& id) {
     pb::GetRequest request;
-    request.set_id(round_.IdOf(key));
-    if (request.id().empty()) return;
+    request.set_id(id);
     Ask<pb::GetRequest, pb::GetResponse>({.key = key, .call = Call::kRead}, &Stub::Get, request,
                                          [&](const grpc::Status& status, const pb::GetResponse& response) -> Reading {
                                            if (status.error_code() == grpc::StatusCode::NOT_FOUND)

@@ -78,7 +78,6 @@ TEST_F(JudgeTest, AnHonestLifeIsFine) {
   EXPECT_EQ(judge_.counts().outcomes, 1u);
 }
 
-// semantics 102
 TEST_F(JudgeTest, ALostSubmitIsFound) {
   Make("e", Echo());
   Kill();
@@ -127,7 +126,6 @@ TEST_F(JudgeTest, ARefusalOfTheOnlySettleIsFound) {
   ExpectFound("nobody else ended it");
 }
 
-// semantics 101
 TEST_F(JudgeTest, AnOutcomeThatBecomesAnotherIsFound) {
   Make("p", Promise());
   Take({.kind = Kind::kSettle, .key = "p", .a = "r", .b = "a"});
@@ -216,7 +214,6 @@ TEST_F(JudgeTest, ACancelledFutureThatNobodyCancelledIsFound) {
   ExpectFound("nobody cancelled it");
 }
 
-// semantics 103
 TEST_F(JudgeTest, ASecondRunIsFound) {
   Make("f", {.body = Spec::Body::kFile, .at_most_once = true});
   Make("g", {.body = Spec::Body::kFile});

@@ -76,6 +76,7 @@ bool Bulk(Client& client, Archive& archive, const ScenarioOptions& options) {
   // As a client would that never read the answer.
   if (random.OneIn(4) && !client.SubmitBatch(items)) return false;
   if (random.OneIn(2) ? !client.AwaitStream(keys) : !client.AwaitDone(keys)) return false;
+  if (!client.Get(keys[random.Below(keys.size())])) return false;
   if (random.OneIn(3)) {
     archive.Add({keys.back(), client.IdOf(keys.back())});
     keys.pop_back();
@@ -209,6 +210,20 @@ bool Streams(Client& client, Archive& archive) {
   return PutAway(client, archive, keys);
 }
 
+// Many bodies that must not run twice, at once: some have run to their end and are not known to have started when the
+// server dies, unless it waited for that.
+bool Once(Client& client, Archive& archive) {
+  std::vector<Client::Item> items;
+  Keys keys;
+  for (int count = Between(client.random(), 5, 40); count > 0; --count) {
+    keys.push_back(client.NewKey());
+    items.emplace_back(keys.back(), Spec{.body = Body::kFile, .at_most_once = true, .value = "of " + keys.back()});
+  }
+  if (!client.SubmitBatch(items) || !client.AwaitDone(keys)) return false;
+  client.NoteRuns(keys);
+  return PutAway(client, archive, keys);
+}
+
 // A job that would run for an hour: only a cancel that is remembered ends it.
 bool Endless(Client& client, Archive& archive) {
   simulation::Random& random = client.random();
@@ -249,7 +264,7 @@ std::vector<Archive::Entry> Archive::TakeAbove(size_t max) {
 void RunScenarios(Client& client, Archive& archive, const ScenarioOptions& options) {
   bool going = true;
   while (going && !client.run().target.finishing()) {
-    switch (client.random().Below(10)) {
+    switch (client.random().Below(11)) {
       case 0:
         going = Bulk(client, archive, options);
         break;
@@ -270,6 +285,9 @@ void RunScenarios(Client& client, Archive& archive, const ScenarioOptions& optio
         break;
       case 8:
         going = Streams(client, archive);
+        break;
+      case 9:
+        going = Once(client, archive);
         break;
       default:
         going = Endless(client, archive);

@@ -152,7 +152,7 @@ std::string StatusText(const grpc::Status& status) {
 
 bool IsLost(const grpc::Status& status) {
   const std::string reason = ReasonOf(status);
-  if (reason == "DRAINING") return true;
+  if (reason == "DRAINING" || reason == "RECOVERING") return true;  // on its way down, or up
   if (!reason.empty()) return false;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:

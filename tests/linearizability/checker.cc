@@ -98,8 +98,8 @@ class Search {
       text += "    " + ToText(*operations_[operation]) + "\n";
     }
     text += "  and none of these fits behind them:\n";
-    for (size_t at = 0; at < steps_.size(); ++at) {
-      if (!placed[at]) text += "    " + ToText(*operations_[at]) + "\n";
+    for (const Event& event : events_) {
+      if (event.is_call && !placed[event.operation]) text += "    " + ToText(*operations_[event.operation]) + "\n";
     }
     return text;
   }
