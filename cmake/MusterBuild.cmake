@@ -7,6 +7,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 option(MUSTER_WERROR "Treat warnings as errors (CI does)" OFF)
 option(MUSTER_BELOW_API "Leave out all that links gRPC: service/api, service/app, client and their tests" OFF)
+option(MUSTER_FUZZ "Build tests/fuzz, and all that it links with the instruments of libFuzzer; needs clang" OFF)
 set(MUSTER_SANITIZE "" CACHE STRING "Value for -fsanitize=, for example address,undefined or thread")
 
 find_program(MUSTER_CCACHE ccache)
@@ -32,6 +33,9 @@ endif()
 if(MUSTER_SANITIZE)
   add_compile_options(-fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${MUSTER_SANITIZE})
+endif()
+if(MUSTER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Whether a target of this folder is installed: what serves only tests and benchmarks is not.

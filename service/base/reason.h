@@ -45,6 +45,9 @@ namespace muster::base {
   X(kQueueFull, QUEUE_FULL, kResourceExhausted)                          \
   X(kCreditsOverrun, CREDITS_OVERRUN, kResourceExhausted)                \
   X(kDraining, DRAINING, kUnavailable)                                   \
+  X(kRecovering, RECOVERING, kUnavailable)                               \
+  X(kStoreFailed, STORE_FAILED, kUnavailable)                            \
+  X(kStoreFull, STORE_FULL, kResourceExhausted)                          \
   X(kInternal, INTERNAL, kInternal)
 
 enum class Reason {

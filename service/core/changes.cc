@@ -35,7 +35,8 @@ bool Shard::Impl::HasChanges() const {
 
 void Shard::Impl::TakeChanges(ChangeSink& sink, uint64_t batch) {
   if (!HasChanges()) return;
-  taken_batch_ = batch;
+  bool any = last_completion_ - saved_marks_.last_completion > kMarksBehindMax;
+  any = any || !gone_.empty() || !gone_requests_.empty();
   for (const Gone& gone : gone_) {
     sink.DeleteFuture(gone.id);
     if (gone.input) sink.DeleteInput(gone.id);
@@ -51,6 +52,7 @@ void Shard::Impl::TakeChanges(ChangeSink& sink, uint64_t batch) {
     future->dirty = false;
     future->saved_in = batch;
     TakeFuture(*future, sink);
+    any = true;
   }
   dirty_.clear();
   for (const std::string& key : dirty_requests_) {
@@ -69,8 +71,12 @@ void Shard::Impl::TakeChanges(ChangeSink& sink, uint64_t batch) {
     }
     sink.PutRequest(record);
     entry->stored = true;
+    any = true;
   }
   dirty_requests_.clear();
+  // All that was marked may have come and gone meanwhile: then there is nothing to write.
+  if (!any) return;
+  taken_batch_ = batch;
   saved_marks_ = {last_sequence_, last_completion_};
   sink.PutMarks(saved_marks_);
 }

@@ -17,6 +17,7 @@ bool ManualTime::QuietNow() const {
     const BlockingPoolStats stats = pool->stats();
     if (stats.queued + stats.running > stats.abandoned) return false;
   }
+  if (others_idle_ && !others_idle_()) return false;
   // A pool's work ends with a post, and a loop may have posted to one that was looked at already: nothing of the kind
   // has happened if no loop began a turn and all still sleep.
   for (std::size_t i = 0; i < loops_.size(); ++i) {

@@ -4,6 +4,7 @@
 // Lifetime: clock, loops and pools outlive it. The loops were made with Options::manual_clock.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "service/base/clock.h"
@@ -14,8 +15,10 @@ namespace muster::executor {
 
 class ManualTime {
  public:
-  ManualTime(base::ManualClock& clock, std::vector<Loop*> loops, std::vector<BlockingPool*> pools)
-      : clock_(clock), loops_(std::move(loops)), pools_(std::move(pools)) {}
+  // `others_idle`: whatever else posts to the loops has nothing to do; null: there is nothing else.
+  ManualTime(base::ManualClock& clock, std::vector<Loop*> loops, std::vector<BlockingPool*> pools,
+             std::function<bool()> others_idle = nullptr)
+      : clock_(clock), loops_(std::move(loops)), pools_(std::move(pools)), others_idle_(std::move(others_idle)) {}
 
   // Waits until every loop sleeps with nothing to do and no pool has work (abandoned work aside), or until `limit` of
   // real time has passed: false then.
@@ -32,6 +35,7 @@ class ManualTime {
   const base::SystemClock real_time_;
   const std::vector<Loop*> loops_;
   const std::vector<BlockingPool*> pools_;
+  const std::function<bool()> others_idle_;
 };
 
 }  // namespace muster::executor

@@ -33,8 +33,11 @@ class BlockingContext {
   // The future's id as clients know it. With `attempt` it makes side effects idempotent.
   virtual std::string id() const = 0;
   virtual std::string_view name_space() const = 0;
-  // From 1.
+  // From 1; raised when the job runs again because the server died while it ran.
   virtual uint32_t attempt() const = 0;
+  // Raised by every start of the server. Of two runs of one job, in doubt, the one with the larger epoch is the present
+  // one: hand it, with the id, to whatever must not be done twice (a fencing token; semantics 103).
+  virtual uint32_t epoch() const = 0;
   // The submitter's pairs, trace context ("traceparent") among them (semantics 94).
   virtual const Metadata& metadata() const = 0;
   // When the run timeout cancels this attempt; kNever without one.

@@ -6,6 +6,8 @@
 #include "absl/strings/string_view.h"
 #include "fmt/format.h"
 
+#include "service/jobs/error.h"
+
 namespace muster::jobs {
 namespace {
 
@@ -35,6 +37,12 @@ size_t Distance(std::string_view a, std::string_view b) {
   }
   return row[b.size()];
 }
+
+absl::Status MissingFunction(const Function& function) {
+  return Failure("UnknownFunction", fmt::format("this server has no function \"{}\" any more", function.name));
+}
+
+coro::Task<absl::StatusOr<Payload>> RunMissing(const Function* function) { co_return MissingFunction(*function); }
 
 }  // namespace
 
@@ -74,6 +82,19 @@ absl::Status Registry::AddBlocking(std::string name, std::string description, Pa
   return Add(std::move(function));
 }
 
+core::FunctionId Registry::AddMissing(std::string name, core::FunctionKind kind) {
+  auto function = std::make_unique<Function>();
+  function->id = static_cast<core::FunctionId>(functions_.size());
+  function->kind = kind;
+  function->missing = true;
+  function->name = std::move(name);
+  const Function* self = function.get();  // lives as long as the registry
+  function->async = [self](JobContext&, Payload) { return RunMissing(self); };
+  function->blocking = [self](BlockingContext&, Payload) { return MissingFunction(*self); };
+  functions_.push_back(std::move(function));
+  return functions_.back()->id;
+}
+
 const Function* Registry::Find(std::string_view name) const {
   // The map's own kind of string_view: a lookup copies nothing.
   const auto found = by_name_.find(absl::string_view(name.data(), name.size()));
@@ -83,7 +104,9 @@ const Function* Registry::Find(std::string_view name) const {
 std::vector<const Function*> Registry::Sorted() const {
   std::vector<const Function*> sorted;
   sorted.reserve(functions_.size());
-  for (const auto& function : functions_) sorted.push_back(function.get());
+  for (const auto& function : functions_) {
+    if (!function->missing) sorted.push_back(function.get());
+  }
   std::sort(sorted.begin(), sorted.end(), [](const Function* a, const Function* b) { return a->name < b->name; });
   return sorted;
 }
@@ -93,6 +116,7 @@ std::vector<std::string> Registry::Resembling(std::string_view name, size_t max)
   const std::string_view bounded = name.substr(0, kNameMax);
   std::vector<std::pair<size_t, std::string>> near;
   for (const auto& function : functions_) {
+    if (function->missing) continue;
     const size_t distance = Distance(bounded, function->name);
     const bool shares_prefix = !bounded.empty() && function->name.compare(0, bounded.size(), bounded) == 0;
     if (distance <= kResemblingDistanceMax || shares_prefix) near.emplace_back(distance, function->name);

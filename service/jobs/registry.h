@@ -32,6 +32,7 @@ struct Function {
   Payload input_example;    // an input that works
   AsyncBody async;          // one of the two is set
   BlockingBody blocking;
+  bool missing = false;  // an earlier run of the server had it, and this one does not
 };
 
 class Registry {
@@ -39,6 +40,10 @@ class Registry {
   // kAlreadyExists for a name that is taken, kInvalidArgument for a bad one.
   absl::Status AddAsync(std::string name, std::string description, Payload input_example, AsyncBody body);
   absl::Status AddBlocking(std::string name, std::string description, Payload input_example, BlockingBody body);
+
+  // A function that futures in the store name and nobody has registered: it keeps its name and cannot be called. A job
+  // of it that has to run fails with the error type "UnknownFunction".
+  core::FunctionId AddMissing(std::string name, core::FunctionKind kind);
 
   // Null when there is none.
   const Function* Find(std::string_view name) const;

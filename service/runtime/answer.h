@@ -49,7 +49,9 @@ class Answer final : private coro::Runnable, private Receiver {
   std::coroutine_handle<> waiter_;
 };
 
-// Calls `function(target)` on the target's loop and resumes on the home runner's with what it returned.
+// Calls `function(target)` on the target's loop and resumes on the home runner's with what it returned, once all that it
+// may have seen there is durable. Should that never be, it is called again: the shards are frozen then, and show only
+// what is.
 template <typename Function>
 class [[nodiscard]] CallOn final : private coro::Runnable {
  public:
@@ -61,10 +63,11 @@ class [[nodiscard]] CallOn final : private coro::Runnable {
   bool await_ready() {
     if (&home_ != &target_) return false;
     result_.emplace(function_(target_));
-    return true;
+    return !target_.Undurable();
   }
   void await_suspend(std::coroutine_handle<> waiter) {
     waiter_ = waiter;
+    if (&home_ == &target_) return target_.WhenDurable(seen_);
     target_.loop().Post(static_cast<coro::Runnable&>(*this));  // may run at once: nothing of the frame after this
   }
   Result await_resume() { return *std::move(result_); }
@@ -79,13 +82,26 @@ class [[nodiscard]] CallOn final : private coro::Runnable {
   static void There(coro::Runnable& runnable) {
     auto& self = static_cast<CallOn&>(runnable);
     self.result_.emplace(self.function_(self.target_));
+    if (self.target_.Undurable()) return self.target_.WhenDurable(self.seen_);
     self.home_.loop().Post(static_cast<coro::Runnable&>(self.back_));
   }
+  void OnSeen() {
+    if (!seen_.durable) result_.emplace(function_(target_));
+    if (&home_ == &target_) return waiter_.resume();
+    home_.loop().Post(static_cast<coro::Runnable&>(back_));
+  }
+
+  struct Seen final : DurableWaiter {
+    explicit Seen(CallOn& o)
+        : DurableWaiter([](coro::Runnable& self) { static_cast<Seen&>(self).owner.OnSeen(); }), owner(o) {}
+    CallOn& owner;
+  };
 
   ShardRunner& home_;
   ShardRunner& target_;
   Function function_;
   Back back_{*this};
+  Seen seen_{*this};
   std::coroutine_handle<> waiter_;
   std::optional<Result> result_;
 };

@@ -85,6 +85,22 @@ void AsyncRun::Begin(coro::Runnable& self) {
     return;
   }
   run->started_ = run->runner_.shared().Now();
+  if (run->start_.at_most_once && run->runner_.journaled()) {
+    // Only once it is recorded that it runs: whatever happens then, it is not run again.
+    run->SayStarted();
+    run->runner_.WhenDurable(run->recorded_);
+    return;
+  }
+  run->RunBody();
+}
+
+void AsyncRun::OnRecorded() {
+  if (recorded_.durable) return RunBody();
+  End(jobs::ToOutcome(absl::CancelledError("the start could not be recorded")));
+}
+
+void AsyncRun::RunBody() {
+  AsyncRun* run = this;
   if (absl::Status cancelled = run->token_.TakePending(); !cancelled.ok()) {
     run->End(jobs::ToOutcome(std::move(cancelled)));
     return;
@@ -214,6 +230,7 @@ coro::Task<absl::StatusOr<core::CancelEffect>> AsyncRun::Cancel(core::FutureId t
   command.message = std::move(message);
   runner_.Send(TargetShard(runner_.shared(), target), std::move(command));
   co_await answer;
+  if (!answer.effect().refusal.ok()) co_return answer.effect().refusal;
   co_return answer.effect().effects.front().second;
 }
 

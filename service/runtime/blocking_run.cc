@@ -47,12 +47,14 @@ void BlockingRun::DeliverCancel(bool abandoned) {
 
 void BlockingRun::RunBody() {
   auto self = shared_from_this();
-  runner_.loop().Post([self] {
-    core::JobStarted started;
-    started.id = self->start_.id;
-    started.attempt = self->start_.attempt;
-    self->runner_.Apply(started.id.shard, std::move(started));
-  });
+  if (start_.at_most_once && runner_.journaled()) {
+    if (!WaitUntilRecordedBlocking()) {
+      runner_.loop().Post([self] { self->End(jobs::ToOutcome(absl::CancelledError("its start was not recorded"))); });
+      return;
+    }
+  } else {
+    runner_.loop().Post([self] { self->SayStarted(); });
+  }
   core::OutcomeRef outcome;
   try {
     outcome = jobs::ToOutcome(function_.blocking(*this, std::move(start_.input)));
@@ -62,6 +64,36 @@ void BlockingRun::RunBody() {
     outcome = jobs::ToOutcome(jobs::Failure("Exception", "the function threw something that is no std::exception"));
   }
   runner_.loop().Post([self, outcome = std::move(outcome)]() mutable { self->End(std::move(outcome)); });
+}
+
+void BlockingRun::SayStarted() {
+  core::JobStarted started;
+  started.id = start_.id;
+  started.attempt = start_.attempt;
+  runner_.Apply(started.id.shard, std::move(started));
+}
+
+// Holds the thread until it is recorded that the body runs: whatever happens then, it is not run again.
+bool BlockingRun::WaitUntilRecordedBlocking() {
+  struct Waiter final : DurableWaiter {
+    Waiter() : DurableWaiter([](coro::Runnable& self) { static_cast<Waiter&>(self).Say(); }) {}
+    void Say() {
+      base::MutexLock lock(mutex);
+      said = true;
+      changed.NotifyAll();
+    }
+    base::Mutex mutex;
+    base::CondVar changed;
+    bool said MUSTER_GUARDED_BY(mutex) = false;
+  };
+  Waiter waiter;
+  runner_.loop().Post([this, &waiter] {
+    SayStarted();
+    runner_.WhenDurable(waiter);
+  });
+  base::MutexLock lock(waiter.mutex);
+  while (!waiter.said) waiter.changed.Wait(waiter.mutex);
+  return waiter.durable;
 }
 
 void BlockingRun::ReportProgress(double fraction, std::string message) {

@@ -38,6 +38,7 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext {
   std::string id() const override { return start_.id.ToText(); }
   std::string_view name_space() const override { return name_space_; }
   uint32_t attempt() const override { return start_.attempt; }
+  uint32_t epoch() const override { return runner_.shared().options.incarnation; }
   const jobs::Metadata& metadata() const override;
   base::Instant deadline() const override { return start_.run_deadline; }
   const base::Clock& clock() const override { return runner_.shared().clock; }
@@ -55,6 +56,8 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext {
 
  private:
   static void Begin(coro::Runnable& self);
+  void RunBody();
+  void OnRecorded();
   static void OnBodyDone(coro::detail::TaskPromiseBase& promise, void* run);
   // Tells the core that the body runs, once; a body that ends at once is told of by its end alone.
   void SayStarted();
@@ -69,7 +72,13 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext {
   bool withdrawn_ = false;
   bool said_started_ = false;
   bool forwarding_ = false;
-  bool* ended_ = nullptr;  // of Begin, while it is on the stack
+  bool* ended_ = nullptr;  // of RunBody, while it is on the stack
+  struct Recorded final : DurableWaiter {
+    explicit Recorded(AsyncRun& r)
+        : DurableWaiter([](coro::Runnable& self) { static_cast<Recorded&>(self).run.OnRecorded(); }), run(r) {}
+    AsyncRun& run;
+  };
+  Recorded recorded_{*this};
 };
 
 // A body on the pool. Shared by the loop and the thread that runs it.
@@ -88,6 +97,7 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
   std::string id() const override { return start_.id.ToText(); }
   std::string_view name_space() const override { return name_space_; }
   uint32_t attempt() const override { return start_.attempt; }
+  uint32_t epoch() const override { return runner_.shared().options.incarnation; }
   const jobs::Metadata& metadata() const override;
   base::Instant deadline() const override { return start_.run_deadline; }
   const base::Clock& clock() const override { return runner_.shared().clock; }
@@ -96,6 +106,8 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
 
  private:
   void RunBody();                               // pool's thread
+  bool WaitUntilRecordedBlocking();             // pool's thread
+  void SayStarted();                            // loop's thread
   void PostProgress() MUSTER_EXCLUDES(mutex_);  // loop's thread
   void End(core::OutcomeRef outcome);           // loop's thread
 

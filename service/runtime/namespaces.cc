@@ -10,6 +10,7 @@ namespace muster::runtime {
 namespace {
 
 constexpr size_t kNameMax = 63;
+constexpr core::NamespaceId kStoredMax = 10'000'000;
 
 bool IsName(std::string_view name) {
   if (name.empty() || name.size() > kNameMax || name.front() == '-' || name.back() == '-') return false;
@@ -41,10 +42,41 @@ absl::StatusOr<Namespace> Namespaces::Open(std::string_view asked) {
                         "namespace");
   }
   owned_.push_back(std::make_unique<Entry>(name));
-  const core::NamespaceId id = static_cast<core::NamespaceId>(owned_.size());  // from 1: 0 is no namespace
+  const core::NamespaceId id = ++last_;  // from 1: 0 is no namespace
   entries_[id - 1].store(owned_.back().get(), std::memory_order_release);
+  if (made_) made_(id, name);
   by_name_.emplace(name, id);
   return Namespace{id, core::NamespaceTag(name)};
+}
+
+bool Namespaces::Restore(core::NamespaceId id, std::string_view name) {
+  base::MutexLock lock(mutex_);
+  if (id == 0 || id > kStoredMax || !IsName(name) || by_name_.contains(std::string(name))) return false;
+  if (entries_.size() < id) Grow(id);
+  if (entries_[id - 1].load(std::memory_order_relaxed) != nullptr) return false;
+  owned_.push_back(std::make_unique<Entry>(name));
+  entries_[id - 1].store(owned_.back().get(), std::memory_order_release);
+  by_name_.emplace(name, id);
+  last_ = std::max(last_, id);
+  // As many more as there may be can follow the last one.
+  if (entries_.size() < size_t{last_} + max_) Grow(size_t{last_} + max_);
+  return true;
+}
+
+void Namespaces::Grow(size_t size) {
+  std::vector<std::atomic<Entry*>> larger(size);
+  for (size_t at = 0; at < entries_.size(); ++at) {
+    larger[at].store(entries_[at].load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+  entries_.swap(larger);
+}
+
+std::vector<Namespace> Namespaces::All() const {
+  base::MutexLock lock(mutex_);
+  std::vector<Namespace> all;
+  all.reserve(by_name_.size());
+  for (const auto& [name, id] : by_name_) all.push_back({id, core::NamespaceTag(name)});
+  return all;
 }
 
 std::string Namespaces::Name(core::NamespaceId id) const { return At(id).name; }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,15 @@ class Namespaces {
   // "" is "default". INVALID_FIELD unless 1 to 63 characters of a-z, 0-9 and '-', not beginning or ending with '-';
   // TOO_MANY_NAMESPACES.
   absl::StatusOr<Namespace> Open(std::string_view name);
+  // Called with each namespace that is made, before anybody knows of it; under the lock.
+  void OnMade(std::function<void(core::NamespaceId, const std::string&)> made) { made_ = std::move(made); }
+  // One of an earlier run. In any order, before the first Open. False when it contradicts another.
+  bool Restore(core::NamespaceId id, std::string_view name);
+  bool Has(core::NamespaceId id) const {
+    return id != 0 && id <= entries_.size() && entries_[id - 1].load(std::memory_order_acquire) != nullptr;
+  }
+  // Of all that are there.
+  std::vector<Namespace> All() const;
   std::string Name(core::NamespaceId id) const;
   uint64_t size() const;
 
@@ -44,13 +54,17 @@ class Namespaces {
     const std::string name;
     std::atomic<int64_t> bytes{0};  // a plain sum: each loop adds its own changes
   };
+  // Only before the first Open.
+  void Grow(size_t size) MUSTER_REQUIRES(mutex_);
   Entry& At(core::NamespaceId id) const { return *entries_[id - 1].load(std::memory_order_acquire); }
 
   const uint32_t max_;
+  std::function<void(core::NamespaceId, const std::string&)> made_;  // constant once loops run
   std::atomic<int64_t> all_bytes_{0};
   mutable base::Mutex mutex_;
   absl::flat_hash_map<std::string, core::NamespaceId> by_name_ MUSTER_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Entry>> owned_ MUSTER_GUARDED_BY(mutex_);
+  core::NamespaceId last_ MUSTER_GUARDED_BY(mutex_) = 0;  // the highest id that is or was in use
   // The same without the lock, for the accounts: stored (release) once by Open before the id is known to anyone.
   std::vector<std::atomic<Entry*>> entries_;
 };

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+
 #include "service/base/clock.h"
 #include "service/base/reason.h"
 #include "service/core/effect.h"
@@ -20,6 +22,14 @@ class Observer {
   virtual void OnWait(int open, int64_t members) = 0;
   virtual void OnStream(int open, int64_t members) = 0;
   virtual void OnRefused(base::Reason reason) = 0;
+  // On the journal's thread: an append has been made durable.
+  virtual void OnCommit(base::Duration took, uint64_t rows, uint64_t batches) {
+    (void)took;
+    (void)rows;
+    (void)batches;
+  }
+  // On the journal's thread, once: it has failed for good.
+  virtual void OnStoreFailed(const absl::Status& failure) { (void)failure; }
 };
 
 // Hears nothing; for tests.

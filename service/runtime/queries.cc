@@ -37,8 +37,14 @@ std::optional<PagePosition> ParsePage(std::string_view text) {
 }
 
 struct Page {
+  absl::Status refusal;
   std::vector<core::FutureView> views;
   uint64_t next = 0;
+};
+
+struct Members {
+  absl::Status refusal;
+  std::vector<core::FutureId> ids;
 };
 
 }  // namespace
@@ -63,16 +69,18 @@ coro::Task<absl::StatusOr<std::vector<core::FutureId>>> Service::Impl::Resolve(c
     for (auto& runner : shared.runners) {
       const std::string& group = set.group;
       const auto collect = [ns, &group](ShardRunner& owner) {
-        std::vector<core::FutureId> found;
+        Members found;
         owner.ForEachShard([&](core::ShardIndex, core::Shard& shard) {
+          if (found.refusal.ok()) found.refusal = shard.CheckReadable();
           const std::vector<core::FutureId> some = shard.GroupMembers(ns, group);
-          found.insert(found.end(), some.begin(), some.end());
+          found.ids.insert(found.ids.end(), some.begin(), some.end());
         });
         return found;
       };
       CallOn call(here, *runner, collect);
-      const std::vector<core::FutureId> found = co_await call;
-      ids.insert(ids.end(), found.begin(), found.end());
+      const Members found = co_await call;
+      if (!found.refusal.ok()) co_return found.refusal;
+      ids.insert(ids.end(), found.ids.begin(), found.ids.end());
     }
     if (ids.empty()) {
       co_return base::Refuse(
@@ -122,11 +130,14 @@ coro::Task<absl::StatusOr<ListAnswer>> Service::List(core::ListQuery query, std:
     const core::ListQuery& asked = query;
     const auto list = [&asked, shard](ShardRunner& owner) {
       Page page;
+      page.refusal = owner.ShardAt(shard).CheckReadable();
+      if (!page.refusal.ok()) return page;
       page.views = owner.ShardAt(shard).List(asked, &page.next);
       return page;
     };
     CallOn call(here, impl_->shared.OwnerOf(shard), list);
     Page page = co_await call;
+    if (!page.refusal.ok()) co_return page.refusal;
     std::move(page.views.begin(), page.views.end(), std::back_inserter(answer.futures));
     if (page.next != 0) {
       position.after = page.next;
@@ -162,6 +173,7 @@ coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffe
     command.message = message;
     here.Send(shard, std::move(command));
     co_await answer;
+    if (!answer.effect().refusal.ok()) co_return answer.effect().refusal;
     effects.insert(answer.effect().effects.begin(), answer.effect().effects.end());
   }
   std::vector<std::pair<core::FutureId, core::CancelEffect>> in_order;

@@ -8,8 +8,11 @@
 #include "service/base/reason.h"
 #include "service/base/status.h"
 #include "service/runtime/answer.h"
+#include "service/rows/rows.h"
 #include "service/runtime/call.h"
+#include "service/runtime/committer.h"
 #include "service/runtime/service_impl.h"
+#include "service/runtime/store.h"
 #include "service/runtime/stream.h"
 #include "service/runtime/submission.h"
 #include "service/runtime/wait.h"
@@ -20,9 +23,36 @@ Service::Impl::Impl(const Options& options, const jobs::Registry& registry, cons
                     executor::BlockingPool& pool, const base::Clock& clock, Observer& observer)
     : shared(options, registry, pool, clock, observer, loops.size()) {
   MUSTER_CHECK(!loops.empty() && loops.size() <= options.shards) << loops.size() << " loops";
+  if (shared.store != nullptr) OpenJournal();
   for (size_t i = 0; i < loops.size(); ++i) {
     shared.runners.push_back(std::make_unique<ShardRunner>(shared, *loops[i], static_cast<uint8_t>(i)));
   }
+}
+
+void Service::Impl::OpenJournal() {
+  Committer::Options options;
+  options.on_commit = [this](base::Duration took, size_t rows, size_t batches) {
+    shared.observer.OnCommit(took, rows, batches);
+  };
+  options.on_failure = [this](const absl::Status& failure) {
+    shared.store_failed.store(true, std::memory_order_release);
+    shared.observer.OnStoreFailed(failure);
+    // Loops with nothing under way would not hear of it.
+    for (auto& runner : shared.runners) {
+      runner->loop().Post([&r = *runner] { r.OnJournalFailed(); });
+    }
+  };
+  shared.committer =
+      std::make_unique<Committer>(shared.store->journal, shared.store->epoch, std::move(options));
+  // Before anybody knows the namespace: so its row is written before any that names it.
+  shared.namespaces.OnMade([this](core::NamespaceId id, const std::string& name) {
+    auto batch = std::make_unique<store::Batch>();
+    std::string key, value;
+    rows::NamespaceKey(id, key);
+    rows::EncodeName(name, value);
+    batch->Put(key, value);
+    shared.committer->Write(std::move(batch));
+  });
 }
 
 ShardRunner& Service::Impl::Here() {
@@ -248,7 +278,13 @@ uint64_t Service::RunningJobs() const {
 
 void Service::CancelAllJobs(std::string message) {
   for (auto& runner : impl_->shared.runners) {
-    runner->loop().Post([&r = *runner, message] { r.dispatcher().CancelAll(message); });
+    runner->loop().Post([&r = *runner, message] {
+      // A body that is ended by the end of the server has not ended: it runs again when the server does.
+      if (r.shared().store != nullptr) {
+        r.Freeze(base::Refuse(base::Reason::kDraining, "the server is shutting down: ask again when it is back"));
+      }
+      r.dispatcher().CancelAll(message);
+    });
   }
 }
 

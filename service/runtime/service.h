@@ -87,10 +87,19 @@ struct StreamOptions {
   bool as_waiter = false;  // of Gather, which waits for all: counted and limited as a waiter, not as a stream
 };
 
+struct Store;
+
+struct Recovered {
+  uint64_t futures = 0;
+  uint64_t pending = 0;
+};
+
 class Service {
  public:
   struct Options {
     Limits limits;
+    // Where everything survives: the store that OpenStore has opened. Null: nothing does.
+    Store* store = nullptr;
     uint32_t incarnation = 1;
     core::ShardIndex shards = 64;  // fixed for the life of a journal
     base::Duration call_retention = std::chrono::seconds(60);
@@ -98,11 +107,30 @@ class Service {
   };
 
   // One shard runner a loop is made here; `loops` must not be running yet.
+  // With a store, everything is refused with RECOVERING until Recover and Resume have been called.
   Service(Options options, const jobs::Registry& registry, std::vector<executor::Loop*> loops,
           executor::BlockingPool& pool, const base::Clock& clock, Observer& observer);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
+
+  // Takes up again what the store holds. Blocks; on any one thread, while the loops may run already but nothing has been
+  // asked of the service. DATA_LOSS: what is stored contradicts itself. FAILED_PRECONDITION: it needs what this server
+  // does not have.
+  absl::StatusOr<Recovered> Recover();
+  // Opens the service; jobs that were left start, in order. Any thread.
+  void Resume();
+  // Any thread.
+  bool recovering() const;
+  // Whether the journal has failed: nothing changes any more. Any thread.
+  bool store_failed() const;
+  // Nothing is on its way to the journal. For manual time.
+  bool JournalIdle() const;
+  // New futures are refused with STORE_FULL while it is set. Any thread.
+  void SetStoreFull(bool full);
+  // Blocks until everything that has happened on the loops is durable, then stops the journal's thread; what happens
+  // afterwards is not recorded. The last step of a drain before the loops stop.
+  void StopJournal();
 
   const Limits& limits() const;
   const jobs::Registry& registry() const;
@@ -157,7 +185,8 @@ class Service {
   void FinishDrain();
   // From any thread: jobs whose bodies run or are queued to.
   uint64_t RunningJobs() const;
-  // From any thread: cancels every running body; the last step of a drain's grace.
+  // From any thread: cancels every running body; the last step of a drain's grace. With a store the bodies' ends are not
+  // recorded: the next run of the server runs them again.
   void CancelAllJobs(std::string message);
 
   struct Stats {

@@ -15,6 +15,7 @@ class Service::Impl {
   Impl(const Options& options, const jobs::Registry& registry, const std::vector<executor::Loop*>& loops,
        executor::BlockingPool& pool, const base::Clock& clock, Observer& observer);
 
+  void OpenJournal();
   // The runner of the loop that the caller is on.
   ShardRunner& Here();
   absl::Status Refused(base::Reason reason, const std::string& message, std::string_view field = {});

@@ -4,21 +4,26 @@
 #include <variant>
 
 #include "service/base/reason.h"
+#include "service/runtime/store.h"
 
 namespace muster::runtime {
 
 ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
-    : coro::Timer(&OnTimer), shared_(shared), loop_(loop), index_(index), requests_(index), dispatcher_(*this) {
+    : coro::Timer(&OnTimer), shared_(shared), loop_(loop), index_(index), requests_(index), dispatcher_(*this), committer_(shared.committer.get()) {
   for (size_t shard = index; shard < shared.options.shards; shard += shared.loops) {
     core::ShardOptions options;
     options.index = static_cast<core::ShardIndex>(shard);
     options.shards = shared.options.shards;
     options.incarnation = shared.options.incarnation;
+    options.journaled = committer_ != nullptr;
     options.nesting_max = shared.options.limits.nesting_max;
     options.undelivered_retention = shared.options.call_retention;
     options.request_ids_max = shared.options.limits.request_ids_max;
     shards_.push_back(std::make_unique<core::Shard>(options));
   }
+  if (committer_ == nullptr) return;
+  writer_.emplace(shared.store->stored_functions);
+  loop.AddTurnHook([this] { EndTurn(); });
 }
 
 ShardRunner::~ShardRunner() {
@@ -39,7 +44,7 @@ void ShardRunner::Tick(bool only_earliest) {
     if (due > now || (only_earliest && due > earliest)) return;
     shard.Tick(now, effects_, only_earliest);
     CountRequestIds(index);
-    Carry(shard);
+    Carry(shard, index);
   });
   ArmFor(NextDeadline());
 }
@@ -60,12 +65,13 @@ void ShardRunner::ArmFor(base::Instant deadline) {
 absl::Status ShardRunner::Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id) {
   core::Shard& target = ShardAt(shard);
   absl::Status deleted = target.Delete(ns, id, shared_.Now(), effects_);
-  Carry(target);
+  Carry(target, shard);
   return deleted;
 }
 
-void ShardRunner::Carry(core::Shard& touched) {
+void ShardRunner::Carry(core::Shard& touched, core::ShardIndex index) {
   ArmFor(touched.NextDeadline());
+  if (committer_ != nullptr) NoteChanges(touched, index);
   if (carrying_) return;  // whoever carries further down the stack will come to the new effects
   carrying_ = true;
   for (size_t i = 0; i < effects_.size(); ++i) {
@@ -82,8 +88,13 @@ void ShardRunner::CarryOut(core::Effect&& effect) {
   if (auto* withdraw = std::get_if<core::WithdrawJob>(&effect)) return dispatcher_.Withdraw(*withdraw);
   if (auto* cancel = std::get_if<core::CancelJob>(&effect)) return dispatcher_.Cancel(*cancel);
   if (auto* dropped = std::get_if<core::Dropped>(&effect)) return OnDropped(*dropped);
-  if (auto* send = std::get_if<core::SendToShard>(&effect)) return Send(send->shard, std::move(send->message));
   if (auto* expired = std::get_if<core::GraceExpired>(&effect)) return shared_.observer.OnGraceExpired(*expired);
+  if (committer_ != nullptr && Undurable()) return Hold(std::move(effect));
+  LetOut(std::move(effect));
+}
+
+void ShardRunner::LetOut(core::Effect&& effect) {
+  if (auto* send = std::get_if<core::SendToShard>(&effect)) return Send(send->shard, std::move(send->message));
   const core::Token token = TokenOf(effect);
   if (token != core::kNoToken) Answer(token, std::move(effect));
 }
@@ -106,9 +117,9 @@ void ShardRunner::OnChanged(const core::Changed& change) {
   const auto is_queued = [](core::State s) { return s == core::State::kQueued || s == core::State::kDelayed; };
   if (change.created) {
     usage.pending_futures.fetch_add(1, std::memory_order_relaxed);
-    if (waits_for_pool) usage.blocking_queued.fetch_add(1, std::memory_order_relaxed);
-  } else if (waits_for_pool && is_queued(change.from) && !is_queued(change.to)) {
-    usage.blocking_queued.fetch_sub(1, std::memory_order_relaxed);
+    if (waits_for_pool && is_queued(change.to)) usage.blocking_queued.fetch_add(1, std::memory_order_relaxed);
+  } else if (waits_for_pool && is_queued(change.from) != is_queued(change.to)) {
+    usage.blocking_queued.fetch_add(is_queued(change.to) ? 1 : -1, std::memory_order_relaxed);
   }
   if (core::IsDone(change.to)) usage.pending_futures.fetch_sub(1, std::memory_order_relaxed);
   shared_.namespaces.AddBytes(change.ns, change.bytes_held);

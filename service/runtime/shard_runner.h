@@ -2,14 +2,20 @@
 //
 // A command is applied to a shard, which appends effects; these are carried out in order once the shard has returned,
 // and what they cause (another command, say) queues behind them. So nobody's code runs inside a shard, and no effect
-// overtakes another. What anyone could observe leaves here only, in Carry: the one place where a journal will hold it
-// back until the batch is durable.
+// overtakes another. What anyone could observe leaves here only, in Carry.
+//
+// With a journal, that is held back, in order, until everything that this loop's shards had decided by then is durable.
+// At the end of a turn the changes of all its shards become one batch; one batch is under way at a time, and what is
+// decided meanwhile gathers for the next. So the submit and the outcome of a short job share a commit, and nobody ever
+// sees what a crash could take back. Should the journal fail, the shards are frozen and those who wait are told so.
 //
 // Threading: its loop's thread, but for the constructor. Lifetime: outlives what runs on the loop.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,11 +23,19 @@
 #include "service/core/shard.h"
 #include "service/coro/executor.h"
 #include "service/executor/loop.h"
+#include "service/runtime/committer.h"
 #include "service/runtime/dispatcher.h"
 #include "service/runtime/requests.h"
+#include "service/runtime/row_writer.h"
 #include "service/runtime/shared.h"
 
 namespace muster::runtime {
+
+// Run on the loop when all that had happened before is durable, or when it is known that it will not be.
+struct DurableWaiter : coro::Runnable {
+  explicit DurableWaiter(Entry run) : Runnable(run) {}
+  bool durable = true;
+};
 
 class ShardRunner : private coro::Timer {
  public:
@@ -50,9 +64,26 @@ class ShardRunner : private coro::Timer {
     core::Shard& target = ShardAt(shard);
     target.Apply(std::move(command), shared_.Now(), effects_);
     if constexpr (std::is_same_v<Command, core::Submit>) CountRequestIds(shard);
-    Carry(target);
+    Carry(target, shard);
   }
   absl::Status Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id);
+
+  bool journaled() const { return committer_ != nullptr; }
+  // Whether something has happened here that is not durable.
+  bool Undurable() const { return committing_ || releasing_ || !changed_.empty() || !elided_.empty(); }
+  // `waiter` stays alive until it has run. It may run at once only if nothing is undurable: ask first.
+  void WhenDurable(DurableWaiter& waiter);
+
+  // Starts the jobs that were restored, some each turn.
+  void Resume();
+  // From any thread but the loop's: waits until all that has happened is durable. From then on nothing is recorded.
+  void CloseJournalBlocking();
+  // Nothing changes any more; bodies go on, and their ends are ignored.
+  void Freeze(absl::Status refusal);
+  // The journal has failed: whoever waits is told so, and nothing changes any more. Idempotent.
+  void OnJournalFailed();
+  // Counts and limits follow from it.
+  void OnChanged(const core::Changed& change);
 
   // To any shard, from this loop. Commands to one shard arrive in the order sent.
   template <typename Command>
@@ -75,13 +106,28 @@ class ShardRunner : private coro::Timer {
   static void OnTimer(coro::Timer& timer);
 
   // Carries the effects out that have gathered, then arms the timer for `touched`.
-  void Carry(core::Shard& touched);
+  void Carry(core::Shard& touched, core::ShardIndex index);
   void CarryOut(core::Effect&& effect);
   void Answer(core::Token token, core::Effect&& effect);
   void Deliver(core::Token token, core::Effect&& effect);
-  void OnChanged(const core::Changed& change);
   void OnDropped(const core::Dropped& drop);
   void ArmFor(base::Instant deadline);
+
+  // journaling.cc
+  struct Held {
+    core::Effect effect;
+    DurableWaiter* waiter = nullptr;  // if set, the effect means nothing
+  };
+  void NoteChanges(core::Shard& shard, core::ShardIndex index);
+  void Hold(core::Effect&& effect);
+  // The end of a turn.
+  void EndTurn();
+  void Seal();
+  void OnWritten();
+  void Release(std::vector<Held>& held);
+  void LetOut(core::Effect&& effect);
+  void SayClosed();
+  void Refuse(std::vector<Held>& held, const absl::Status& refusal);
   void CountRequestIds(core::ShardIndex shard) {
     shared_.request_ids[shard].store(ShardAt(shard).Stats().request_ids, std::memory_order_relaxed);
   }
@@ -95,6 +141,46 @@ class ShardRunner : private coro::Timer {
   core::Effects effects_;
   bool carrying_ = false;
   base::Instant armed_for_ = base::kNever;
+
+  // With a journal.
+  class OwnCommit final : public Commit {
+   public:
+    explicit OwnCommit(ShardRunner& r)
+        : Commit([](coro::Runnable& self) { static_cast<OwnCommit&>(self).runner_.OnWritten(); }, &r.loop_),
+          runner_(r) {}
+
+   private:
+    ShardRunner& runner_;
+  };
+  class ReleaseSoon final : public coro::Runnable {
+   public:
+    explicit ReleaseSoon(ShardRunner& r)
+        : Runnable([](coro::Runnable& self) {
+            auto& runner = static_cast<ReleaseSoon&>(self).runner_;
+            runner.Release(runner.elided_);
+            runner.SayClosed();
+          }),
+          runner_(r) {}
+
+   private:
+    ShardRunner& runner_;
+  };
+  Committer* const committer_;  // null: nothing survives
+  std::optional<RowWriter> writer_;
+  OwnCommit commit_{*this};
+  ReleaseSoon release_soon_{*this};
+  bool committing_ = false;
+  bool releasing_ = false;  // what comes up meanwhile queues behind
+  bool closed_ = false;     // nothing is recorded any more
+  bool failed_ = false;
+  bool frozen_ = false;
+  uint64_t batch_ = 0;          // the last that was handed over
+  uint64_t durable_batch_ = 0;  // the last that came home
+  std::vector<core::ShardIndex> changed_;  // shards with changes that no batch has taken
+  std::vector<Held> held_;                 // until the next batch is durable
+  std::vector<Held> committed_;            // until the one under way is
+  std::vector<Held> elided_;               // of batches that had nothing to write: let out in the next turn
+  std::function<void()> when_closed_;
 };
 
 }  // namespace muster::runtime

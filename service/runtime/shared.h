@@ -9,6 +9,7 @@
 #include "service/base/clock.h"
 #include "service/executor/blocking_pool.h"
 #include "service/jobs/registry.h"
+#include "service/runtime/committer.h"
 #include "service/runtime/namespaces.h"
 #include "service/runtime/observer.h"
 #include "service/runtime/service.h"
@@ -37,7 +38,9 @@ struct Shared {
         pool(p),
         clock(c),
         observer(obs),
-        namespaces(o.limits.namespaces_max) {}
+        namespaces(o.limits.namespaces_max),
+        recovering(o.store != nullptr),
+        store(o.store) {}
 
   const Service::Options options;
   const size_t loops;
@@ -48,6 +51,12 @@ struct Shared {
   Namespaces namespaces;
   Usage usage;
   std::atomic<bool> draining{false};  // set once; every submit looks
+  // Stored (release) by whoever has restored the shards, loaded (acquire) by the loops before they touch one.
+  std::atomic<bool> recovering{false};
+  std::atomic<bool> store_failed{false};  // set once, by the committer
+  std::atomic<bool> store_full{false};    // admission looks
+  Store* const store;                     // null: nothing survives
+  std::unique_ptr<Committer> committer;   // with a store
   // Request ids that each shard remembers; stored by its loop, summed by whoever submits.
   std::vector<std::atomic<uint64_t>> request_ids = std::vector<std::atomic<uint64_t>>(options.shards);
   std::vector<std::unique_ptr<ShardRunner>> runners;  // one a loop

@@ -38,6 +38,15 @@ absl::Status Room(const Shared& shared, const core::Submit& command) {
     return base::Refuse(base::Reason::kDraining,
                         "the server is shutting down and takes no new work: retry against another, or when it is back");
   }
+  if (shared.store_failed.load(std::memory_order_relaxed)) {
+    return base::Refuse(base::Reason::kStoreFailed,
+                        "the server's disk has failed, and it takes no new work: retry when it is back");
+  }
+  if (shared.store_full.load(std::memory_order_relaxed)) {
+    return base::Refuse(base::Reason::kStoreFull,
+                        "the store has reached its limit, or its disk is nearly full: delete futures, submit with a "
+                        "shorter retention, or retry later");
+  }
   const int64_t pending = usage.pending_futures.load(std::memory_order_relaxed);
   if (pending >= static_cast<int64_t>(limits.pending_futures_max)) {
     return base::Refuse(base::Reason::kTooManyFutures,

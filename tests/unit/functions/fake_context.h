@@ -26,6 +26,7 @@ class FakeBlockingContext : public jobs::BlockingContext {
   std::string id() const override { return "job"; }
   std::string_view name_space() const override { return "default"; }
   uint32_t attempt() const override { return 1; }
+  uint32_t epoch() const override { return 1; }
   const jobs::Metadata& metadata() const override { return metadata_; }
   base::Instant deadline() const override { return base::kNever; }
   const base::Clock& clock() const override { return clock_; }
@@ -57,6 +58,7 @@ class FakeJobContext final : public jobs::JobContext {
   std::string id() const override { return SelfId().ToText(); }
   std::string_view name_space() const override { return "default"; }
   uint32_t attempt() const override { return 1; }
+  uint32_t epoch() const override { return 1; }
   const jobs::Metadata& metadata() const override { return metadata_; }
   base::Instant deadline() const override { return base::kNever; }
   const base::Clock& clock() const override { return clock_; }

@@ -191,6 +191,42 @@ core::FutureRecord FailedJob() {
   return record;
 }
 
+// One row for each flag alone and each value of an enum, so that none can change places with another unnoticed.
+core::FutureRecord WithFlag(bool core::FutureRecord::* flag) {
+  core::FutureRecord record = Base(201, core::FutureKind::kJob, core::State::kQueued);
+  record.*flag = true;
+  return record;
+}
+
+core::FutureRecord WithFlag(bool core::CombinatorRecord::* flag) {
+  core::FutureRecord record = Base(202, core::FutureKind::kGather, core::State::kPending);
+  record.combinator.emplace();
+  (*record.combinator).*flag = true;
+  return record;
+}
+
+core::FutureRecord WithError(core::ErrorKind kind) {
+  core::FutureRecord record = Base(203, core::FutureKind::kJob, core::State::kFailed);
+  core::Error error;
+  error.kind = kind;
+  End(record, core::Outcome::Failed(std::move(error)));
+  return record;
+}
+
+core::FutureRecord WithValue(core::Encoding encoding) {
+  core::FutureRecord record = Base(204, core::FutureKind::kPromise, core::State::kSucceeded);
+  core::Payload::Content content;
+  content.encoding = encoding;
+  End(record, core::Outcome::Value(core::Payload(std::move(content))));
+  return record;
+}
+
+core::FutureRecord WithFunctionKind(core::FunctionKind kind) {
+  core::FutureRecord record = Base(205, core::FutureKind::kJob, core::State::kQueued);
+  record.function_kind = kind;
+  return record;
+}
+
 template <typename Record>
 Golden Row(std::string name, std::string key, const Record& record,
            std::function<std::string(std::string_view)> check) {
@@ -281,6 +317,32 @@ std::vector<Golden> GoldenRows() {
       Future("gather_succeeded", SucceededGather()),
       Future("shield_of_a_gather_that_is_gone", Shield()),
       Future("wait_for_pending", WaitFor()),
+      Future("flag_hidden", WithFlag(&core::FutureRecord::hidden)),
+      Future("flag_expired", WithFlag(&core::FutureRecord::expired)),
+      Future("flag_drop_when_delivered", WithFlag(&core::FutureRecord::drop_when_delivered)),
+      Future("flag_retrieved", WithFlag(&core::FutureRecord::retrieved)),
+      Future("flag_run_timed_out", WithFlag(&core::FutureRecord::run_timed_out)),
+      Future("flag_cancel_missed", WithFlag(&core::FutureRecord::cancel_missed)),
+      Future("flag_return_exceptions", WithFlag(&core::CombinatorRecord::return_exceptions)),
+      Future("flag_cancel_requested", WithFlag(&core::CombinatorRecord::cancel_requested)),
+      Future("flag_cancel_in_doubt", WithFlag(&core::CombinatorRecord::cancel_in_doubt)),
+      Future("flag_polling", WithFlag(&core::CombinatorRecord::polling)),
+      Future("flag_expiring", WithFlag(&core::CombinatorRecord::expiring)),
+      Future("flag_must_cancel", WithFlag(&core::CombinatorRecord::must_cancel)),
+      Future("error_application", WithError(core::ErrorKind::kApplication)),
+      Future("error_cancelled", WithError(core::ErrorKind::kCancelled)),
+      Future("error_timed_out", WithError(core::ErrorKind::kTimedOut)),
+      Future("error_queue_timed_out", WithError(core::ErrorKind::kQueueTimedOut)),
+      Future("error_interrupted", WithError(core::ErrorKind::kInterrupted)),
+      Future("error_invalid_input", WithError(core::ErrorKind::kInvalidInput)),
+      Future("value_none", WithValue(core::Encoding::kNone)),
+      Future("value_bytes", WithValue(core::Encoding::kBytes)),
+      Future("value_text", WithValue(core::Encoding::kText)),
+      Future("value_json", WithValue(core::Encoding::kJson)),
+      Future("function_async", WithFunctionKind(core::FunctionKind::kAsync)),
+      Future("function_blocking", WithFunctionKind(core::FunctionKind::kBlocking)),
+      Future("function_process", WithFunctionKind(core::FunctionKind::kProcess)),
+      Future("function_remote", WithFunctionKind(core::FunctionKind::kRemote)),
   };
   EncodeName("default", rows[3].encoded);
   return rows;

@@ -240,6 +240,20 @@ TEST(HostileRowTest, CountsBeyondWhatFollowsAreRefused) {
   }
 }
 
+// Room is made for no more elements than the bytes that follow can be, each at its smallest.
+TEST(HostileRowTest, ACountIsHeldAgainstTheSizeOfItsElements) {
+  const auto padded = [](uint64_t count) {
+    return [count](Writer& w) {
+      w.Varint(count);
+      for (int zero = 0; zero < 63; ++zero) w.Byte(0);
+    };
+  };
+  ExpectRefused(RowKind::kMembers, Row(padded(10)),
+                "members: 10 of at least 7 bytes are said to follow, but 63 bytes do");
+  ExpectRefused(RowKind::kFuture, FutureRow(detail::kRemoteCancels, padded(8)), "8 of at least 9 bytes");
+  ExpectRefused(RowKind::kFuture, FutureRow(detail::kRequests, padded(32)), "32 of at least 2 bytes");
+}
+
 TEST(HostileRowTest, APositionWithoutAMemberIsRefused) {
   ExpectRefused(RowKind::kMembers, Row([](Writer& w) {
                   w.Varint(1);

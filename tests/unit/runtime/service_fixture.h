@@ -24,6 +24,8 @@
 #include "service/jobs/error.h"
 #include "service/jobs/registry.h"
 #include "service/runtime/service.h"
+#include "service/runtime/store.h"
+#include "service/store/memory_journal.h"
 
 namespace muster::runtime {
 
@@ -60,7 +62,23 @@ class Gate {
   int arrived_ MUSTER_GUARDED_BY(mutex_) = 0;
 };
 
-class ServiceFixture : public testing::TestWithParam<int> {
+// What a fixture runs on: some loops, with or without a journal.
+struct Setting {
+  int loops = 1;
+  bool journaled = false;
+};
+inline void PrintTo(const Setting& setting, std::ostream* out) {
+  *out << setting.loops << (setting.journaled ? " loops, a journal" : " loops");
+}
+// For INSTANTIATE_TEST_SUITE_P: each test with one loop and three, in memory and with a journal.
+inline auto EverySetting() {
+  return testing::Values(Setting{1, false}, Setting{3, false}, Setting{1, true}, Setting{3, true});
+}
+inline std::string NameOfSetting(const testing::TestParamInfo<Setting>& info) {
+  return fmt::format("{}Loops{}", info.param.loops, info.param.journaled ? "Journaled" : "");
+}
+
+class ServiceFixture : public testing::TestWithParam<Setting> {
  protected:
   void SetUp() override { Start(Service::Options{}); }
   void TearDown() override { Stop(); }
@@ -74,7 +92,7 @@ class ServiceFixture : public testing::TestWithParam<int> {
     pool.clock = &clock_;
     pool_ = std::make_unique<executor::BlockingPool>(std::move(pool));
     std::vector<executor::Loop*> loops;
-    for (int i = 0; i < GetParam(); ++i) {
+    for (int i = 0; i < GetParam().loops; ++i) {
       executor::Loop::Options loop;
       loop.name = "loop-" + std::to_string(i);
       loop.clock = &clock_;
@@ -82,9 +100,29 @@ class ServiceFixture : public testing::TestWithParam<int> {
       loops_.push_back(std::make_unique<executor::LoopThread>(loop));
       loops.push_back(&loops_.back()->loop());
     }
+    if (GetParam().journaled) OpenStoreFor(options);
     service_ = std::make_unique<Service>(options, *registry_, loops, *pool_, clock_, observer_);
+    if (GetParam().journaled) {
+      absl::StatusOr<Recovered> recovered = service_->Recover();
+      ASSERT_TRUE(recovered.ok()) << recovered.status().ToString();
+      recovered_ = *recovered;
+      service_->Resume();
+    }
     ns_ = *service_->OpenNamespace("default");
-    time_ = std::make_unique<executor::ManualTime>(clock_, loops, std::vector<executor::BlockingPool*>{pool_.get()});
+    time_ = std::make_unique<executor::ManualTime>(clock_, loops, std::vector<executor::BlockingPool*>{pool_.get()},
+                                                   [this] { return service_->JournalIdle(); });
+  }
+
+  void OpenStoreFor(Service::Options& options) {
+    journal_ = store::OpenMemoryJournal(disk_);
+    StoreOptions store;
+    store.version = "test";
+    absl::StatusOr<Store> opened = OpenStore(*journal_, *registry_, store);
+    ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+    store_ = std::make_unique<Store>(*std::move(opened));
+    options.store = store_.get();
+    options.shards = store_->shards;
+    options.incarnation = store_->epoch;
   }
 
   void Stop() {
@@ -94,10 +132,13 @@ class ServiceFixture : public testing::TestWithParam<int> {
     pool_->Shutdown(seconds(10));
     ASSERT_TRUE(time_->WaitUntilQuietBlocking(seconds(10)));
     EXPECT_EQ(service_->RunningJobs(), 0u);
+    service_->StopJournal();
     for (auto& loop : loops_) loop->StopAndJoin();
     service_.reset();
     pool_.reset();
     loops_.clear();
+    store_.reset();
+    journal_.reset();
   }
 
   void RegisterBodies() {
@@ -246,6 +287,11 @@ class ServiceFixture : public testing::TestWithParam<int> {
 
   base::ManualClock clock_;
   NullObserver observer_;
+  // With a journal: what outlives a Stop and the next Start.
+  std::shared_ptr<store::MemoryStore> disk_ = std::make_shared<store::MemoryStore>();
+  std::unique_ptr<store::Journal> journal_;
+  std::unique_ptr<Store> store_;
+  Recovered recovered_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<jobs::Registry> registry_;
   std::unique_ptr<executor::BlockingPool> pool_;

@@ -7,7 +7,7 @@ using core::CancelEffect;
 using core::State;
 
 class ServiceJobsTest : public ServiceFixture {};
-INSTANTIATE_TEST_SUITE_P(Loops, ServiceJobsTest, testing::Values(1, 3));
+INSTANTIATE_TEST_SUITE_P(Loops, ServiceJobsTest, EverySetting(), NameOfSetting);
 
 // semantics 5
 TEST_P(ServiceJobsTest, CancellingARunningJobIsARequestThatItsBodyHears) {

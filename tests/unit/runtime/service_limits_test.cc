@@ -9,7 +9,7 @@ class ServiceLimitsTest : public ServiceFixture {
  protected:
   void SetUp() override {}  // each test starts with limits of its own
 };
-INSTANTIATE_TEST_SUITE_P(Loops, ServiceLimitsTest, testing::Values(1, 3));
+INSTANTIATE_TEST_SUITE_P(Loops, ServiceLimitsTest, EverySetting(), NameOfSetting);
 
 TEST_P(ServiceLimitsTest, FuturesPastTheLimitAreRefusedUntilSomeHaveEnded) {
   Service::Options options;

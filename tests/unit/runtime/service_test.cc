@@ -9,7 +9,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 class ServiceTest : public ServiceFixture {};
-INSTANTIATE_TEST_SUITE_P(Loops, ServiceTest, testing::Values(1, 3));
+INSTANTIATE_TEST_SUITE_P(Loops, ServiceTest, EverySetting(), NameOfSetting);
 
 TEST_P(ServiceTest, AJobRunsAndItsResultCanBeReadFromAnyLoop) {
   const core::FutureId id = SubmitOk(Job("echo", "hello"), 1);

@@ -24,7 +24,7 @@ class ServiceWaitTest : public ServiceFixture {
     EXPECT_EQ(stats.pins, 0u);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Loops, ServiceWaitTest, testing::Values(1, 3));
+INSTANTIATE_TEST_SUITE_P(Loops, ServiceWaitTest, EverySetting(), NameOfSetting);
 
 // semantics 27, 28
 TEST_P(ServiceWaitTest, APollOverManyShardsTellsDoneFromPending) {

@@ -1,0 +1,210 @@
+// Taking up what the store holds: rows to records, records to shards, shards tied together, and at last the jobs.
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "fmt/format.h"
+
+#include "service/base/failpoint.h"
+#include "service/base/log.h"
+#include "service/base/status.h"
+#include "service/rows/rows.h"
+#include "service/runtime/committer.h"
+#include "service/runtime/service_impl.h"
+#include "service/runtime/store.h"
+
+namespace muster::runtime {
+namespace {
+
+class Recovery {
+ public:
+  Recovery(Shared& shared, base::Instant now) : shared_(shared), store_(*shared.store), now_(now) {}
+
+  absl::StatusOr<Recovered> Run() {
+    MUSTER_RETURN_IF_ERROR(RestoreNamespaces());
+    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      MUSTER_RETURN_IF_ERROR(RestoreShard(shard));
+    }
+    MUSTER_RETURN_IF_ERROR(CheckFunctions());
+    base::Failpoint("recovery.restored");
+    MUSTER_RETURN_IF_ERROR(RelinkAll());
+    Count();
+    return recovered_;
+  }
+
+ private:
+  core::Shard& ShardAt(core::ShardIndex shard) { return shared_.OwnerOf(shard).ShardAt(shard); }
+
+  absl::Status RestoreNamespaces() {
+    for (const auto& [id, name] : store_.namespaces) {
+      if (!shared_.namespaces.Restore(id, name)) {
+        return absl::DataLossError(fmt::format("namespace {} (\"{}\") contradicts another", id, name));
+      }
+    }
+    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      for (const Namespace& each : shared_.namespaces.All()) ShardAt(shard).KnowNamespace(each.id, each.tag);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RestoreShard(core::ShardIndex index) {
+    core::Shard& shard = ShardAt(index);
+    std::string key;
+    rows::MarksKey(index, key);
+    MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> marks, store_.journal.Get(key));
+    if (marks.has_value()) {
+      MUSTER_ASSIGN_OR_RETURN(const core::MarksRecord record, rows::DecodeMarks(*marks));
+      shard.Restore(record);
+    }
+    core::FutureId last;
+    MUSTER_RETURN_IF_ERROR(store_.journal.Scan(
+        rows::ShardPrefix(rows::Table::kFuture, index), [&](std::string_view row, std::string_view value) {
+          MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
+          return RestorePart(shard, index, parsed, value, last);
+        }));
+    return store_.journal.Scan(
+        rows::ShardPrefix(rows::Table::kRequest, index), [&](std::string_view row, std::string_view value) {
+          MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
+          MUSTER_ASSIGN_OR_RETURN(const core::RequestRecord record,
+                                  rows::DecodeRequest(parsed.number, parsed.request_id, value));
+          return shard.Restore(record);
+        });
+  }
+
+  absl::Status RestorePart(core::Shard& shard, core::ShardIndex index, const rows::Key& key, std::string_view value,
+                           core::FutureId& last) {
+    if (key.part != rows::Part::kFuture && key.sequence != last.sequence) {
+      return absl::DataLossError(
+          fmt::format("shard {}, sequence {}: a part of a future that is not there", index, key.sequence));
+    }
+    if (key.part == rows::Part::kInput) {
+      MUSTER_ASSIGN_OR_RETURN(core::Payload input, rows::DecodePayload(value));
+      return shard.RestoreInput(last, std::move(input));
+    }
+    if (key.part == rows::Part::kMembers) {
+      MUSTER_ASSIGN_OR_RETURN(const core::MembersRecord members, rows::DecodeMembers(value));
+      return shard.RestoreMembers(last, members);
+    }
+    MUSTER_ASSIGN_OR_RETURN(core::FutureRecord record, rows::DecodeFuture(index, key.sequence, value));
+    if (!shared_.namespaces.Has(record.ns)) {
+      return absl::DataLossError(
+          fmt::format("future {} is of a namespace that is not there: {}", record.id.ToText(), record.ns));
+    }
+    if (record.kind == core::FutureKind::kJob) {
+      if (record.function >= store_.current_functions.size()) {
+        return absl::DataLossError(
+            fmt::format("future {} calls a function that is not there: {}", record.id.ToText(), record.function));
+      }
+      record.function = store_.current_functions[record.function];
+      const jobs::Function& function = shared_.registry.At(record.function);
+      record.function_kind = function.kind;
+      if (function.missing && !core::IsDone(record.state)) ++waiting_for_[function.name];
+    }
+    last = record.id;
+    return shard.Restore(record);
+  }
+
+  // Jobs whose function is not there would fail, all of them; rather than that, the server does not start.
+  absl::Status CheckFunctions() {
+    if (waiting_for_.empty() || store_.fail_unknown_functions) return absl::OkStatus();
+    std::string named;
+    for (const auto& [name, count] : waiting_for_) {
+      fmt::format_to(std::back_inserter(named), "{}{} ({} jobs)", named.empty() ? "" : ", ", name, count);
+    }
+    return absl::FailedPreconditionError(fmt::format(
+        "the store holds jobs of functions that this server does not have: {}. Start it with them (files.* need "
+        "files.root), or with store.fail_unknown_functions to let these jobs fail",
+        named));
+  }
+
+  absl::Status RelinkAll() {
+    uint32_t depth = 0;
+    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      depth = std::max(depth, ShardAt(shard).FinishRestoring());
+    }
+    for (uint32_t level = 0; level <= depth; ++level) {
+      for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+        ShardAt(shard).Relink(level, now_, effects_);
+        TakeMessages();
+      }
+      Deliver();
+    }
+    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      MUSTER_RETURN_IF_ERROR(ShardAt(shard).FinishRelinking(now_, effects_));
+      TakeMessages();
+    }
+    Deliver();
+    return absl::OkStatus();
+  }
+
+  // Of what comes out only messages between shards matter here: nobody waits yet, and whoever counts is told by Count.
+  void TakeMessages() {
+    for (core::Effect& effect : effects_) {
+      if (auto* send = std::get_if<core::SendToShard>(&effect)) messages_.push_back(std::move(*send));
+    }
+    effects_.clear();
+  }
+
+  void Deliver() {
+    while (!messages_.empty()) {
+      core::SendToShard send = std::move(messages_.front());
+      messages_.pop_front();
+      ShardAt(send.shard).Apply(std::move(send.message), now_, effects_);
+      TakeMessages();
+    }
+  }
+
+  void Count() {
+    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      ShardAt(shard).ForEachRestored([&](const core::Changed& changed) {
+        ++recovered_.futures;
+        recovered_.pending += !core::IsDone(changed.to);
+        shared_.OwnerOf(shard).OnChanged(changed);
+      });
+      shared_.request_ids[shard].store(ShardAt(shard).Stats().request_ids, std::memory_order_relaxed);
+    }
+  }
+
+  Shared& shared_;
+  Store& store_;
+  const base::Instant now_;
+  Recovered recovered_;
+  core::Effects effects_;
+  std::deque<core::SendToShard> messages_;
+  std::map<std::string, uint64_t> waiting_for_;
+};
+
+}  // namespace
+
+absl::StatusOr<Recovered> Service::Recover() {
+  base::Failpoint("recovery.begun");
+  absl::StatusOr<Recovered> recovered = Recovery(impl_->shared, impl_->shared.Now()).Run();
+  base::Failpoint("recovery.ended");
+  return recovered;
+}
+
+void Service::Resume() {
+  Shared& shared = impl_->shared;
+  shared.recovering.store(false, std::memory_order_release);
+  for (auto& runner : shared.runners) {
+    runner->loop().Post([&r = *runner] { r.Resume(); });
+  }
+}
+
+bool Service::recovering() const { return impl_->shared.recovering.load(std::memory_order_acquire); }
+bool Service::store_failed() const { return impl_->shared.store_failed.load(std::memory_order_acquire); }
+void Service::SetStoreFull(bool full) { impl_->shared.store_full.store(full, std::memory_order_relaxed); }
+
+bool Service::JournalIdle() const {
+  return impl_->shared.committer == nullptr || impl_->shared.committer->idle();
+}
+
+void Service::StopJournal() {
+  Shared& shared = impl_->shared;
+  if (shared.committer == nullptr) return;
+  for (auto& runner : shared.runners) runner->CloseJournalBlocking();
+  shared.committer->StopBlocking();
+}
+
+}  // namespace muster::runtime
