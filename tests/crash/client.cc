@@ -23,6 +23,8 @@ struct Context : grpc::ClientContext {
 };
 
 constexpr uint64_t kNotSaid = 2;
+// The connection breaks a while before the death is known; no point in asking the dead a thousand times.
+constexpr auto kAfterLoss = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -41,8 +43,7 @@ bool Client::Ask(grpc::Status (Stub::*method)(grpc::ClientContext*, const In&, O
     }
     if (!IsLost(told->status)) return true;
     run_.lost_answers.fetch_add(1, std::memory_order_relaxed);
-    // The connection breaks a moment before the death is known; no point in asking the dead a thousand times.
-    Pause(std::chrono::milliseconds(2));
+    Pause(kAfterLoss);
   }
   return false;
 }
@@ -362,7 +363,7 @@ bool Client::AwaitStream(const std::vector<std::string>& keys, int leave_after) 
     leave_after = 0;
     if (!ended) {
       if (Overdue(keys, "the stream")) return false;
-      Pause(std::chrono::milliseconds(2));
+      Pause(kAfterLoss);
     }
   }
   run_.book->Note({{.kind = Kind::kEnded, .key = stream}, {.kind = Kind::kForget, .key = stream}});
@@ -397,7 +398,7 @@ bool Client::AwaitGather(const std::string& key) {
       return false;
     }
     if (Overdue({key}, "the gather")) return false;
-    Pause(std::chrono::milliseconds(2));
+    Pause(kAfterLoss);
   }
   return false;
 }

@@ -48,7 +48,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--long", longer, "2500 deaths and a million acknowledged submits");
   app.add_option("--clients", options.scenario_clients, "that run scenarios (5)");
   app.add_option("--bulk-clients", options.bulk_clients, "that submit in bulk (2)");
-  app.add_option("--batch", options.batch, "futures in a bulk at most (200)");
+  CLI::Option* batch = app.add_option("--batch", options.batch, "futures in a bulk at most (200)");
   app.add_option("--patience", options.patience_seconds, "seconds for all to end once the server is left alone (60)");
   app.add_option("--folder", options.folder, "where everything is kept (default: a temporary folder)");
   app.add_flag("--keep", options.keep, "do not remove the temporary folder");
@@ -60,6 +60,7 @@ int Main(int argc, char** argv) {
   if (longer) {
     if (kills->count() == 0) options.kills = 2500;
     if (submits->count() == 0) options.submits = 1'000'000;
+    if (batch->count() == 0) options.batch = 2000;
   }
   if (options.durable() && HelpOf(options.musterd).find("--store-dir") == std::string::npos) {
     fmt::print("SKIPPED: {} keeps nothing: it has no --store-dir\n", options.musterd);

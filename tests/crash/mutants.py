@@ -65,8 +65,8 @@ MUTANTS = [
     ),
     Mutant(
         "lost-log-accepted",
-        "service/store/detail/open_rocks.cc",
-        "  if (commit < probe.commit) return MissingCommits(options.path, probe.commit, commit);\n",
+        "service/store/detail/probe.cc",
+        "  if (probe.commit < probe.high_water) return MissingCommits(options.path, probe.high_water, probe.commit);\n",
         "",
         ["store_power_test"],
         ["tests/unit/store/store_power_test"],
