@@ -218,9 +218,11 @@ bool Loop::SettlePending() {
   return keys.empty() || client.AwaitDone(keys);
 }
 
-bool Loop::RestartInOrder() {
+bool Loop::StopInOrder() {
+  const auto from = Target::Clock::now();
   server_->Terminate();
   if (!server_->WaitGoneBlocking(kStopMax)) return Failed("musterd does not end after SIGTERM:\n" + server_->LogTail());
+  stop_seconds_max_ = std::max(stop_seconds_max_, SecondsSince(from));
   run_.target.Down();
   run_.book->Note({.kind = Kind::kDown, .number = starts_});
   if (server_->status() != 0) {
@@ -255,8 +257,8 @@ void Loop::Report() {
   Say(fmt::format("\n{} {} ({} by chance, {} at failpoints), {:.0f} s, seed {}", kills_,
                   options_.fake ? "cuts" : "kills", by_chance_, by_failpoint_, SecondsSince(began_), options_.seed));
   if (ready_ != 0) {
-    Say(fmt::format("  start to ready: {:.0f} ms on average, {:.0f} ms at most", 1e3 * start_seconds_ / ready_,
-                    1e3 * start_seconds_max_));
+    Say(fmt::format("  start to ready: {:.0f} ms on average, {:.0f} ms at most; SIGTERM to end: {:.0f} ms at most",
+                    1e3 * start_seconds_ / ready_, 1e3 * start_seconds_max_, 1e3 * stop_seconds_max_));
   }
   Say(fmt::format("  {} acknowledged submits, {} repeated, {} reuses of a request id refused", counts.acknowledged,
                   counts.repetitions, counts.reuses_refused));
@@ -292,10 +294,10 @@ int Loop::RunBlocking() {
   bool good = KillUntilEnough() && (server_->running() || StartGood());
   if (!good) run_.target.Stop();
   Settle();
-  good = good && run_.book->violation_count() == 0 && Audit("after the last kill") && RestartInOrder();
+  good = good && run_.book->violation_count() == 0 && Audit("after the last kill") && StopInOrder();
   if (!options_.fake) {
-    good = good && StartGood() && Audit("after a stop in order") && SettlePending() && RestartInOrder() &&
-           StartGood() && Audit("after another") && RestartInOrder();
+    good = good && StartGood() && Audit("after a stop in order") && SettlePending() && StopInOrder() && StartGood() &&
+           Audit("after another") && StopInOrder();
     CheckFailpoints();
   }
   good = good && JudgeAgain();

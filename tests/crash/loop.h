@@ -71,7 +71,7 @@ class Loop {
   // Everything that the book says must be there is asked for.
   bool Audit(const std::string& when);
   bool SettlePending();
-  bool RestartInOrder();
+  bool StopInOrder();
   bool JudgeAgain();
   void CheckFailpoints();
   void Report();
@@ -92,7 +92,7 @@ class Loop {
   uint64_t kills_ = 0, by_chance_ = 0, by_failpoint_ = 0;
   uint64_t next_failpoint_ = 0;
   uint64_t audited_ = 0;
-  double start_seconds_ = 0, start_seconds_max_ = 0;
+  double start_seconds_ = 0, start_seconds_max_ = 0, stop_seconds_max_ = 0;
   uint64_t ready_ = 0;
   Target::Clock::time_point began_ = Target::Clock::now();
   Target::Clock::time_point told_ = Target::Clock::now();

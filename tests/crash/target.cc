@@ -26,7 +26,7 @@ void Target::Down() {
   base::MutexLock lock(mutex_);
   ++breaks_;
   connection_.reset();
-  deaths_[incarnation_] = Clock::now();
+  deaths_.try_emplace(incarnation_, Clock::now());  // one that died before it was up says nothing of the one before
 }
 
 void Target::Cut() {
