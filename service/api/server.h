@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 
 #include "service/base/clock.h"
+#include "service/base/durability.h"
 #include "service/executor/loop.h"
 #include "service/runtime/limits.h"
 #include "service/runtime/service.h"
@@ -41,8 +42,7 @@ class Metrics;
 
 namespace muster::api {
 
-// In the order of the wire's enum: later is stronger.
-enum class Durability : uint8_t { kNone, kAsync, kSync };
+using base::Durability;
 
 // What GetServerInfo tells besides the limits.
 struct ServerInfo {

@@ -45,10 +45,12 @@ std::optional<base::Duration> RetryDelay(Reason reason) {
     case Reason::kTooManyStreams:
     case Reason::kCreditsOverrun:
     case Reason::kDraining:
+    case Reason::kRecovering:
       return std::chrono::seconds(1);
     case Reason::kTooManyBytes:
     case Reason::kTooManyRequestIds:
     case Reason::kTooManyNamespaces:
+    case Reason::kStoreFull:
       return std::chrono::seconds(30);
     default:
       return std::nullopt;

@@ -31,6 +31,14 @@ struct Config {
   struct Tls {
     std::string cert, key, client_ca;
   } tls;
+  std::string durability = "sync";
+  struct Store {
+    std::string dir;
+    uint64_t bytes_max = 0;
+    uint64_t free_bytes_min = 256u << 20;
+    std::string backup_dir;
+    bool fail_unknown_functions = false;
+  } store;
   uint32_t loops = 1;
   struct Loop {
     base::Duration spin = std::chrono::microseconds(50);

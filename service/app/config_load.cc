@@ -148,6 +148,28 @@ void Store(const Option& option, std::string_view text, const std::string& where
   }
 }
 
+// Where state belongs that is neither configuration nor cache (the XDG base directory specification).
+void PlaceStore(const ConfigSources& sources, LoadedConfig& loaded) {
+  Config::Store& store = loaded.config.store;
+  if (loaded.config.durability == "none" || !store.dir.empty()) return;
+  const auto variable = [&](const char* name) {
+    const auto found = sources.environment.find(name);
+    // The specification has relative paths ignored.
+    return found != sources.environment.end() && found->second.starts_with('/') ? found->second : std::string();
+  };
+  if (const std::string state = variable("XDG_STATE_HOME"); !state.empty()) {
+    store.dir = state + "/muster";
+    loaded.origins["store.dir"] = "XDG_STATE_HOME";
+  } else if (const std::string home = variable("HOME"); !home.empty()) {
+    store.dir = home + "/.local/state/muster";
+    loaded.origins["store.dir"] = "HOME";
+  } else {
+    loaded.problems.push_back({"default", "store.dir",
+                               "neither XDG_STATE_HOME nor HOME names a folder: say where futures are to be kept, or "
+                               "set durability to none to hold them in memory"});
+  }
+}
+
 bool IsAddressOrNetwork(const std::string& text) {
   const size_t slash = text.find('/');
   const std::string host = text.substr(0, slash);
@@ -182,6 +204,7 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
       Store(*option, values.front(), FlagOf(*option), loaded);
     }
   }
+  PlaceStore(sources, loaded);
   CheckTogether(loaded);
   return loaded;
 }
@@ -238,6 +261,9 @@ void CheckTogether(LoadedConfig& loaded) {
     fail("limits.payload_bytes_max",
          fmt::format("{} is over limits.message_bytes_max, {}", BytesText(config.limits.payload_bytes_max),
                      BytesText(config.limits.message_bytes_max)));
+  }
+  if (config.durability != "none" && !config.store.dir.empty() && config.store.backup_dir == config.store.dir) {
+    fail("store.backup_dir", "is store.dir too; name another folder");
   }
   if (!config.files.root.empty()) {
     struct stat info{};

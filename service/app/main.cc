@@ -13,6 +13,7 @@
 #include "service/app/signals.h"
 #include "service/app/tls.h"
 #include "service/app/version.h"
+#include "service/base/failpoint.h"
 #include "service/functions/reference.h"
 #include "service/metrics/registry.h"
 
@@ -95,6 +96,13 @@ int Main(int argc, const char* const* argv, const AddFunctions& add) {
   if (line->action == Action::kPrintConfig) {
     fmt::print("{}", PrintConfig(loaded));
     return 0;
+  }
+
+  if (const auto failpoints = sources.environment.find("MUSTER_FAILPOINT"); failpoints != sources.environment.end()) {
+    if (const absl::Status armed = base::ArmFailpoints(failpoints->second); !armed.ok()) {
+      fmt::print(stderr, "MUSTER_FAILPOINT: {}\n", std::string(armed.message()));
+      return kBadConfiguration;
+    }
   }
 
   BlockSignals();

@@ -36,7 +36,7 @@ metrics::FunctionMetrics& MetricsObserver::Of(core::FutureKind kind, core::Funct
 
 void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) {
   if (change.created) {
-    Of(change.kind, change.function).Submitted();
+    if (!change.restored) Of(change.kind, change.function).Submitted();
     futures_.fetch_add(1, std::memory_order_relaxed);
     if (!core::IsDone(change.to)) pending_.fetch_add(1, std::memory_order_relaxed);
   } else {
@@ -44,11 +44,22 @@ void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) 
     if (!core::IsDone(change.from) && core::IsDone(change.to)) pending_.fetch_sub(1, std::memory_order_relaxed);
   }
   metrics_.futures[static_cast<size_t>(change.to)].Add();
-  if (change.to == core::State::kRunning) {
+  if (change.to == core::State::kRunning && !change.restored) {
     const base::Duration delay = change.options != nullptr ? change.options->delay : base::Duration(0);
     metrics_.job_queue.Observe(now - change.create_time - delay);
   }
-  if (core::IsDone(change.to)) Ended(change, now);
+  if (core::IsDone(change.to) && !change.restored) Ended(change, now);
+}
+
+void MetricsObserver::OnCommit(base::Duration took, uint64_t rows, uint64_t batches) {
+  metrics_.journal_commit.Observe(took);
+  metrics_.journal_rows.Add(rows);
+  metrics_.journal_batches.Add(batches);
+}
+
+void MetricsObserver::OnStoreFailed(const absl::Status& failure) {
+  metrics_.store_failed.Set(1);
+  if (store_failed_) store_failed_(failure);
 }
 
 void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {

@@ -7,6 +7,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "service/jobs/registry.h"
@@ -18,6 +20,8 @@ namespace muster::app {
 class MetricsObserver final : public runtime::Observer {
  public:
   MetricsObserver(metrics::Metrics& metrics, const jobs::Registry& registry);
+  // Called once, on the journal's thread. Before the service is made.
+  void WhenStoreFails(std::function<void(const absl::Status& failure)> then) { store_failed_ = std::move(then); }
 
   void OnChanged(const core::Changed& change, base::Instant now) override;
   void OnDropped(const core::Dropped& drop) override;
@@ -25,6 +29,8 @@ class MetricsObserver final : public runtime::Observer {
   void OnWait(int open, int64_t members) override;
   void OnStream(int open, int64_t members) override;
   void OnRefused(base::Reason reason) override;
+  void OnCommit(base::Duration took, uint64_t rows, uint64_t batches) override;
+  void OnStoreFailed(const absl::Status& failure) override;
 
   // Futures that are held, done ones included; and those that are not done.
   int64_t futures() const { return futures_.load(std::memory_order_relaxed); }
@@ -40,6 +46,7 @@ class MetricsObserver final : public runtime::Observer {
   std::vector<metrics::FunctionMetrics> functions_;  // by core::FunctionId
   std::array<metrics::FunctionMetrics, 5> kinds_;    // by core::FutureKind; kJob is not used
   std::atomic<int64_t> futures_{0}, pending_{0};     // plain sums
+  std::function<void(const absl::Status&)> store_failed_;
 };
 
 }  // namespace muster::app

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "service/app/logging.h"
 #include "service/app/observer.h"
 #include "service/app/signals.h"
+#include "service/app/store_watch.h"
 #include "service/app/tls.h"
 #include "service/app/value_text.h"
 #include "service/app/version.h"
@@ -34,6 +36,8 @@
 #include "service/jobs/registry.h"
 #include "service/metrics/metrics.h"
 #include "service/runtime/service.h"
+#include "service/runtime/store.h"
+#include "service/store/rocks_journal.h"
 
 namespace muster::app {
 namespace {
@@ -44,6 +48,11 @@ constexpr base::Duration kOpenCalls = std::chrono::seconds(5);
 constexpr base::Duration kBlockingThreads = std::chrono::seconds(2);
 // How long one advance of a manual clock may take in real time.
 constexpr base::Duration kAdvanceLimit = std::chrono::seconds(10);
+
+base::Durability DurabilityOf(const Config& config) {
+  if (config.durability == "sync") return base::Durability::kSync;
+  return config.durability == "async" ? base::Durability::kAsync : base::Durability::kNone;
+}
 
 double Seconds(base::Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
 
@@ -85,6 +94,12 @@ class Assembly {
   absl::Status StartAdmin();
   void MakeLoops();
   void MakePool();
+  absl::Status OpenJournal();
+  void MakeService();
+  absl::Status Recover();
+  void WatchStore();
+  void OnStoreFailed(const absl::Status& failure);
+  bool durable() const { return journal_ != nullptr; }
   void CountAtScrapes();
   void WatchLoops();
   absl::Status SayReady();
@@ -109,8 +124,11 @@ class Assembly {
   std::unique_ptr<jobs::Registry> registry_;
   std::unique_ptr<executor::BlockingPool> pool_;
   std::unique_ptr<MetricsObserver> observer_;
+  std::unique_ptr<store::Journal> journal_;  // null: durability is none
+  std::optional<runtime::Store> store_;
   std::unique_ptr<runtime::Service> service_;
   std::unique_ptr<executor::ManualTime> manual_time_;
+  std::unique_ptr<StoreWatch> store_watch_;
   std::unique_ptr<metrics::Registry::Collector> at_scrapes_;
   std::unique_ptr<executor::LoopWatchdog> watchdog_;
   std::unique_ptr<api::AdminServer> admin_;
@@ -148,6 +166,7 @@ void Assembly::MakeLoops() {
   if (tls_ != nullptr) options.credentials = tls_->credentials();
   options.info.version = Version();
   options.info.instance_id = RandomHex(16);
+  options.info.durability = DurabilityOf(config_);
   if (tls_ != nullptr) options.info.features.emplace_back("tls");
   if (config_.clock == "manual") options.info.features.emplace_back("manual_clock");
   options.limits = config_.limits;
@@ -202,6 +221,15 @@ void Assembly::CountAtScrapes() {
     metrics_.namespaces.Set(static_cast<double>(service_->NamespaceCount()));
     metrics_.namespace_bytes.Set(static_cast<double>(service_->BytesHeld()));
     metrics_.log_dropped.Mirror(static_cast<double>(LogDropped()));
+    if (store_watch_ == nullptr) return;
+    const store::JournalStats store = store_watch_->stats();
+    metrics_.journal_log_bytes.Mirror(static_cast<double>(store.log_bytes));
+    metrics_.store_disk.Set(static_cast<double>(store.disk_bytes));
+    metrics_.store_free.Set(static_cast<double>(store.free_bytes));
+    metrics_.store_rows.Set(static_cast<double>(store.live_rows));
+    metrics_.store_stalls.Mirror(static_cast<double>(store.stalls));
+    metrics_.store_errors.Mirror(static_cast<double>(store.background_errors));
+    metrics_.store_full.Set(store_watch_->full() ? 1 : 0);
   });
 }
 
@@ -232,17 +260,26 @@ absl::Status Assembly::StartAdmin() {
     return api::Readiness{reason == nullptr, reason == nullptr ? "" : reason};
   };
   pages.title = "musterd " + Version();
-  if (manual_time_ != nullptr) {
+  if (manual_time_ != nullptr || durable()) {
     pages.command = [this](std::string_view target) { return Command(target); };
   }
   MUSTER_ASSIGN_OR_RETURN(admin_, api::AdminServer::Start(std::move(options), std::move(pages)));
   return absl::OkStatus();
 }
 
+// POST /store/compact, /store/verify, /store/backup/NAME: begins it; POST /store/operation: how it stands.
 // POST /clock/advance/1m30s: moves the manual clock, and answers when all is quiet again.
 absl::StatusOr<std::string> Assembly::Command(std::string_view target) {
+  constexpr std::string_view kStore = "/store/";
+  if (store_watch_ != nullptr && target.starts_with(kStore)) {
+    const std::string_view operation = target.substr(kStore.size());
+    if (operation != "operation") {
+      MUSTER_RETURN_IF_ERROR(store_watch_->Begin(operation));
+    }
+    return store_watch_->State() + "\n";
+  }
   constexpr std::string_view kAdvance = "/clock/advance/";
-  if (!target.starts_with(kAdvance)) return absl::NotFoundError("there is POST /clock/advance/DURATION");
+  if (manual_time_ == nullptr || !target.starts_with(kAdvance)) return absl::NotFoundError("there is no such command here");
   const std::optional<base::Duration> by = ParseDuration(target.substr(kAdvance.size()));
   if (!by.has_value()) return absl::InvalidArgumentError("no duration; write one such as 90s or 1h30m");
   if (!manual_time_->AdvanceBlocking(*by, kAdvanceLimit)) {
@@ -256,7 +293,7 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   cpus_ = UsableCpus(cgroup);
   threads_ = config_.blocking.threads != 0 ? config_.blocking.threads : DefaultBlockingThreads(cpus_);
   metrics_.SetBuildInfo(Version(), Revision(), GrpcVersion());
-  metrics_.SetDurability("none");
+  metrics_.SetDurability(config_.durability);
   process_ = metrics::CollectProcess(metrics_);
   if (!config_.tls.cert.empty()) {
     MUSTER_ASSIGN_OR_RETURN(tls_, TlsFiles::Load({config_.tls.cert, config_.tls.key, config_.tls.client_ca}));
@@ -264,30 +301,102 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   MakeLoops();
   MUSTER_RETURN_IF_ERROR(AddAllFunctions(add));
   MakePool();
-  observer_ = std::make_unique<MetricsObserver>(metrics_, *registry_);
-  runtime::Service::Options options;
-  options.limits = config_.limits;
-  options.incarnation = IncarnationAt(started_);
-  options.blocking_queue_max = config_.blocking.queue;
-  service_ = std::make_unique<runtime::Service>(options, *registry_, server_->loops(), *pool_, clock_, *observer_);
-  if (config_.clock == "manual") {
-    manual_time_ = std::make_unique<executor::ManualTime>(manual_clock_, server_->loops(),
-                                                          std::vector<executor::BlockingPool*>{pool_.get()});
+  if (config_.durability != "none") {
+    MUSTER_RETURN_IF_ERROR(OpenJournal());
   }
+  // After OpenJournal, which may add functions that this server does not have.
+  observer_ = std::make_unique<MetricsObserver>(metrics_, *registry_);
+  observer_->WhenStoreFails([this](const absl::Status& failure) { OnStoreFailed(failure); });
+  MakeService();
   CountAtScrapes();
+  if (durable()) WatchStore();
   MUSTER_RETURN_IF_ERROR(StartAdmin());
 
   // Ids are never used again, not after a quick restart either: nothing is served in the second that gave the
-  // incarnation, so whoever starts later has another one.
-  while (IncarnationAt(RealNow()) == options.incarnation) usleep(5'000);
+  // incarnation, so whoever starts later has another one. A store counts its starts itself.
+  while (!durable() && IncarnationAt(RealNow()) == IncarnationAt(started_)) usleep(5'000);
   MUSTER_RETURN_IF_ERROR(server_->Start(*service_));
   WatchLoops();
+  if (durable()) {
+    MUSTER_RETURN_IF_ERROR(Recover());
+  }
   if (cgroup.memory_bytes.has_value() && *cgroup.memory_bytes < config_.limits.namespace_bytes_max) {
     base::LogWarning(
         "limits.namespace_bytes_max is more than the memory that this process may use",
         {{"limit", BytesText(config_.limits.namespace_bytes_max)}, {"memory", BytesText(*cgroup.memory_bytes)}});
   }
   return SayReady();
+}
+
+absl::Status Assembly::OpenJournal() {
+  store::RocksOptions rocks;
+  rocks.path = config_.store.dir;
+  rocks.durability = DurabilityOf(config_);
+  MUSTER_ASSIGN_OR_RETURN(journal_, store::OpenRocksJournal(rocks));
+  runtime::StoreOptions options;
+  options.epoch_at_least = IncarnationAt(started_);
+  options.version = Version();
+  options.fail_unknown_functions = config_.store.fail_unknown_functions;
+  MUSTER_ASSIGN_OR_RETURN(store_, runtime::OpenStore(*journal_, *registry_, options));
+  return absl::OkStatus();
+}
+
+void Assembly::MakeService() {
+  runtime::Service::Options options;
+  options.limits = config_.limits;
+  options.incarnation = IncarnationAt(started_);
+  options.blocking_queue_max = config_.blocking.queue;
+  if (store_.has_value()) {
+    options.store = &*store_;
+    options.shards = store_->shards;
+    options.incarnation = store_->epoch;
+  }
+  service_ = std::make_unique<runtime::Service>(options, *registry_, server_->loops(), *pool_, clock_, *observer_);
+  if (config_.clock != "manual") return;
+  manual_time_ = std::make_unique<executor::ManualTime>(manual_clock_, server_->loops(),
+                                                        std::vector<executor::BlockingPool*>{pool_.get()},
+                                                        [this] { return service_->JournalIdle(); });
+}
+
+// The loops run and health answers NOT_SERVING; everything else is told to come back.
+absl::Status Assembly::Recover() {
+  not_ready_.store("recovering", std::memory_order_release);
+  const base::Instant start = RealNow();
+  const absl::StatusOr<runtime::Recovered> recovered = service_->Recover();
+  if (!recovered.ok()) {
+    Drain(0);
+    return recovered.status();
+  }
+  const double seconds = Seconds(RealNow() - start);
+  metrics_.recovery_seconds.Set(seconds);
+  metrics_.recovered_futures.Set(static_cast<double>(recovered->futures));
+  base::LogInfo("the store is read", {{"store", config_.store.dir},
+                                      {"futures", recovered->futures},
+                                      {"not_done", recovered->pending},
+                                      {"epoch", store_->epoch},
+                                      {"seconds", seconds}});
+  service_->Resume();
+  return absl::OkStatus();
+}
+
+void Assembly::WatchStore() {
+  StoreWatch::Options options;
+  options.bytes_max = config_.store.bytes_max;
+  options.free_bytes_min = config_.store.free_bytes_min;
+  options.backup_dir = config_.store.backup_dir;
+  options.on_full = [this](bool full) { service_->SetStoreFull(full); };
+  metrics_.store_disk_max.Set(static_cast<double>(config_.store.bytes_max));
+  store_watch_ = std::make_unique<StoreWatch>(*journal_, std::move(options));
+}
+
+void Assembly::OnStoreFailed(const absl::Status& failure) {
+  base::LogError(
+      "the store has failed: nothing is acknowledged any more, what was recorded can still be read; mend the disk and "
+      "restart the server",
+      {{"store", config_.store.dir}, {"error", std::string(failure.message())}});
+  not_ready_.store("the store has failed", std::memory_order_release);
+  metrics_.ready.Set(0);
+  server_->SetServing(false);
 }
 
 absl::Status Assembly::SayReady() {
@@ -301,14 +410,20 @@ absl::Status Assembly::SayReady() {
                                    {"mutual_tls", !config_.tls.client_ca.empty()},
                                    {"loops", config_.loops},
                                    {"blocking_threads", threads_},
+                                   {"durability", config_.durability},
+                                   {"store", durable() ? config_.store.dir : std::string("none")},
                                    {"functions", registry_->size()}});
-  base::LogWarning("durability is none: futures and their outcomes live in memory; a stop or a crash loses them",
-                   {{"durability", "none"}});
+  if (!durable()) {
+    base::LogWarning("durability is none: futures and their outcomes live in memory; a stop or a crash loses them",
+                     {{"durability", "none"}});
+  }
   if (config_.clock == "manual") base::LogWarning("the clock is manual: nothing that takes time happens by itself");
   if (config_.insecure && tls_ == nullptr) base::LogWarning("insecure: no TLS, anybody who reaches this can run jobs");
-  server_->SetServing(true);
-  not_ready_.store(nullptr, std::memory_order_release);
-  metrics_.ready.Set(1);
+  if (!service_->store_failed()) {
+    server_->SetServing(true);
+    not_ready_.store(nullptr, std::memory_order_release);
+    metrics_.ready.Set(1);
+  }
   if (config_.ready_file.empty()) return absl::OkStatus();
   const absl::Status written = WriteFileAtOnce(
       config_.ready_file,
@@ -340,7 +455,9 @@ void Assembly::Drain(int signal) {
   server_->SetServing(false);
   service_->BeginDrain();
   if (!JobsEndWithin(config_.drain.grace)) {
-    base::LogWarning("the grace is over: running jobs are cancelled", {{"running", service_->RunningJobs()}});
+    base::LogWarning(durable() ? "the grace is over: running jobs are stopped, and run again with the next start"
+                               : "the grace is over: running jobs are cancelled",
+                     {{"running", service_->RunningJobs()}});
     service_->CancelAllJobs("the server is shutting down");
     if (!JobsEndWithin(kCancelledBodies)) {
       base::LogWarning("jobs do not end after their cancel", {{"running", service_->RunningJobs()}});
@@ -352,10 +469,16 @@ void Assembly::Drain(int signal) {
   at_scrapes_.reset();
   watchdog_.reset();
   const size_t stuck = pool_->Shutdown(kBlockingThreads);
+  service_->StopJournal();
   server_->StopLoops();
-  base::LogInfo("stopped", {{"futures_dropped", held},
+  if (durable()) {
+    if (const absl::Status synced = journal_->Sync(); !synced.ok()) {
+      base::LogError("the store could not be synced", {{"error", std::string(synced.message())}});
+    }
+  }
+  base::LogInfo("stopped", {{durable() ? "futures_kept" : "futures_dropped", held},
                             {"not_done", pending},
-                            {"durability", "none"},
+                            {"durability", config_.durability},
                             {"seconds", Seconds(RealNow() - started_)}});
   if (stuck > 0) {
     // Their threads can be neither stopped nor joined; the process takes them along.

@@ -1,7 +1,7 @@
 // What a journal must be told: which futures and request ids have changed since the last batch, and their records.
 //
-// A change marks; the record is made when the batch is taken, so what changes several times in between, or is made, ends
-// and is forgotten, costs one row or none.
+// A change marks; the record is made when the batch is taken, so what changes several times in between, or is made,
+// ends and is forgotten, costs one row or none.
 #include "service/core/detail/members.h"
 #include "service/core/detail/shard_impl.h"
 
@@ -29,8 +29,12 @@ void Shard::Impl::ForgetRequest(RequestEntry& entry) {
 }
 
 bool Shard::Impl::HasChanges() const {
-  return !dirty_.empty() || !dirty_requests_.empty() || !gone_.empty() || !gone_requests_.empty() ||
-         (options_.journaled && last_completion_ - saved_marks_.last_completion > kMarksBehindMax);
+  return HasUntaken() || (options_.journaled && last_completion_ - saved_marks_.last_completion > kMarksBehindMax);
+}
+
+// Changes that somebody could see; marks are numbers.
+bool Shard::Impl::HasUntaken() const {
+  return !dirty_.empty() || !dirty_requests_.empty() || !gone_.empty() || !gone_requests_.empty();
 }
 
 void Shard::Impl::TakeChanges(ChangeSink& sink, uint64_t batch) {

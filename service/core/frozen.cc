@@ -10,7 +10,7 @@ void Shard::Impl::Freeze(uint64_t durable_batch, absl::Status refusal) {
 
 absl::Status Shard::Impl::CheckReadable() const {
   if (!frozen()) return absl::OkStatus();
-  return taken_batch_ > durable_batch_ || HasChanges() ? frozen_refusal_ : absl::OkStatus();
+  return taken_batch_ > durable_batch_ || HasUntaken() ? frozen_refusal_ : absl::OkStatus();
 }
 
 void Shard::Impl::WhileFrozen(const core::Submit& command) {
@@ -42,6 +42,9 @@ void Shard::Impl::WhileFrozen(const core::AttachWait& command) {
   WaitEnded ended;
   ended.token = command.token;
   ended.refusal = resolved.refusal;
+  // What is not there may be there again after the restart.
+  const bool of_what_is_there = resolved.refusal.ok() && command.set.group.empty();
+  if (!of_what_is_there && !CheckReadable().ok()) ended.refusal = frozen_refusal_;
   for (const Future* member : resolved.members) {
     if (ended.refusal.ok() && (Unsaved(*member) || !member->done())) ended.refusal = frozen_refusal_;
   }

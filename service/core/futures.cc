@@ -18,7 +18,6 @@ int64_t SizeOf(const std::map<std::string, std::string>& words) {
   return static_cast<int64_t>(size);
 }
 
-
 std::string_view WhyText(base::Reason reason) {
   if (reason == base::Reason::kFutureExpired) return "expired";
   if (reason == base::Reason::kFutureLost) return "lost in a restart";

@@ -183,6 +183,7 @@ void Shard::Impl::OnMemberAnswer(Future& subscriber, MemberLink& member, ShardMe
   }
   if (first && combinator.relinking) {
     --combinator.unanswered;
+    if (message.depth >= combinator.depth) SayDamaged(subscriber, "a member nests as deep: " + member.id.ToText());
     return Relinked(subscriber);
   }
   if (first) {

@@ -21,6 +21,20 @@ absl::Status Damaged(const FutureId& id, const std::string& what) {
   return absl::DataLossError(fmt::format("future {}: {}", id.ToText(), what));
 }
 
+// Whether what is timed, or has timed out, has a timeout: the messages of those say which.
+bool TimeoutsFit(const FutureRecord& record) {
+  if (IsDone(record.state)) return true;
+  const Options* options = record.options.get();
+  if (record.kind == FutureKind::kJob) {
+    const bool queueing = record.state == State::kQueued && record.due != base::kNever;
+    return (!queueing || (options != nullptr && options->queue_timeout)) &&
+           (!record.run_timed_out || (options != nullptr && options->run_timeout));
+  }
+  if (record.kind != FutureKind::kWaitFor) return record.due == base::kNever;
+  const CombinatorRecord& wait_for = *record.combinator;
+  return wait_for.timeout || (record.due == base::kNever && !wait_for.polling && !wait_for.expiring);
+}
+
 }  // namespace
 
 absl::Status Shard::Impl::CheckRecord(const FutureRecord& record) const {
@@ -45,6 +59,8 @@ absl::Status Shard::Impl::CheckRecord(const FutureRecord& record) const {
   if (combines && (record.combinator->depth == 0 || record.combinator->depth > kDepthMax)) {
     return Damaged(id, "it nests too deep");
   }
+  if (!done && (record.hidden || record.expired)) return Damaged(id, "it is not done, and gone");
+  if (!TimeoutsFit(record)) return Damaged(id, "it has no timeout, and ran into one");
   return absl::OkStatus();
 }
 
@@ -162,7 +178,8 @@ absl::Status Shard::Impl::RestoreMembers(const FutureId& id, const MembersRecord
     return Damaged(id, "members belong to no future");
   }
   const bool one = future->kind != FutureKind::kGather;
-  if ((one && members.members.size() != 1) || (members.members.empty() && !members.positions.empty())) {
+  const bool none = members.members.empty();  // such a gather has ended at once (semantics 43)
+  if ((one && members.members.size() != 1) || (none && (!members.positions.empty() || !future->done()))) {
     return Damaged(id, "it has a wrong number of members");
   }
   for (const uint32_t position : members.positions) {
@@ -214,14 +231,17 @@ uint32_t Shard::Impl::FinishRestoring() {
   futures_.FinishPlacing();
   last_sequence_ = std::max(last_sequence_, saved_marks_.last_sequence);
   restored_sequence_ = last_sequence_;
-  if (last_completion_ > 0) last_completion_ += kCompletionsUnrecorded;
-  saved_marks_.last_completion = last_completion_;
+  // The marks stay behind what they are in the rows, so that the next batch writes the raised one: else another crash
+  // before anything is recorded would raise the same number once more, to the same.
+  if (last_sequence_ > 0) last_completion_ += kCompletionsUnrecorded;
   for (const auto& of_depth : relink_) {
     for (const Future* future : of_depth) {
       if (future->kind != FutureKind::kJob && !future->members_stored) SayDamaged(*future, "its members are missing");
     }
   }
-  return relink_.empty() ? 0 : static_cast<uint32_t>(relink_.size() - 1);
+  // Never empty from here to FinishRelinking: a shard without combinators, too, keeps what another's will ask for.
+  relink_.resize(std::max<size_t>(relink_.size(), 1));
+  return static_cast<uint32_t>(relink_.size() - 1);
 }
 
 void Shard::Impl::SayDamaged(const Future& future, const std::string& what) {
@@ -264,7 +284,12 @@ void Shard::Impl::RelinkOne(Future& future) {
     if (member.id.shard == options_.index) {
       Future* here = FindExact(member.id);
       if (here == nullptr || here == &future) return SayDamaged(future, "a member is missing: " + member.id.ToText());
+      if (here->cold && here->cold->combinator && here->combinator().depth >= combinator.depth) {
+        return SayDamaged(future, "a member nests as deep: " + member.id.ToText());
+      }
       Connect(member, *here);
+    } else if (member.id.sequence == 0 || (options_.shards != 0 && member.id.shard >= options_.shards)) {
+      return SayDamaged(future, "a member is missing: " + member.id.ToText());
     } else {
       member.remote.in_use = true;
       ++links_;

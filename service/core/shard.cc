@@ -264,7 +264,7 @@ absl::Status Shard::FinishRelinking(base::Instant now, Effects& out) {
 void Shard::ForEachRestored(const std::function<void(const Changed&)>& visit) const { impl_->ForEachRestored(visit); }
 bool Shard::Resume(size_t max, base::Instant now, Effects& out) {
   impl_->Begin(now, out);
-  const bool more = impl_->Resume(max);
+  const bool more = !impl_->frozen() && impl_->Resume(max);
   impl_->Finish();
   return more;
 }

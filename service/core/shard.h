@@ -175,8 +175,9 @@ class Shard {
   bool Resume(size_t max, base::Instant now, Effects& out);
 
   // From now on nothing changes any more: commands are refused with `refusal`, what bodies say is ignored, no timer
-  // fires. Reads go on where what they show is in a batch up to `durable_batch`. For a journal that has failed, and for
-  // the end of a server that will be started again.
+  // fires, no job is resumed. Reads go on where what they show is in a batch up to `durable_batch`: that a future is
+  // gone is shown too only if all is; a stream gives no more than that, and never ends. For a journal that has failed,
+  // and for the end of a server that will be started again.
   void Freeze(uint64_t durable_batch, absl::Status refusal);
   // Whether List and GroupMembers show nothing that a restart could take back; the refusal if they might.
   absl::Status CheckReadable() const;

@@ -94,7 +94,9 @@ StreamStatus Shard::Impl::TakeCompletions(Token token, size_t max, bool take_out
     out.push_back(std::move(completion));
   }
   for (; max > 0 && stream.ready_at < stream.ready.size(); --max, --stream.remaining) {
-    StreamLink& link = *stream.ready[stream.ready_at++];
+    StreamLink& link = *stream.ready[stream.ready_at];
+    if (frozen() && Unsaved(*link.member)) break;
+    ++stream.ready_at;
     out.push_back(CompletionOf(*link.member, take_outcomes));
     Release(link);
   }

@@ -52,6 +52,7 @@ FutureView Shard::Impl::ViewOf(const Future& future, bool with_members) const {
 
 absl::StatusOr<FutureView> Shard::Impl::Get(NamespaceId ns, const FutureId& id, bool take_outcome) {
   Future* future = Find(ns, id);
+  if (future == nullptr && !CheckReadable().ok()) return frozen_refusal_;  // it may be there again after the restart
   if (future == nullptr) return RefuseMissing({{id, static_cast<int>(WhyMissing(ns, id))}}, 1);
   if (frozen() && Unsaved(*future)) return frozen_refusal_;
   if (take_outcome && future->done()) future->retrieved = true;

@@ -51,6 +51,20 @@ Metrics::Metrics() {
   namespace_bytes = registry.GetGauge(Id::kNamespaceBytes);
   log_dropped = registry.GetCounter(Id::kLogDropped);
   ready = registry.GetGauge(Id::kReady);
+  journal_commit = registry.GetHistogram(Id::kJournalCommit);
+  journal_rows = registry.GetCounter(Id::kJournalRows);
+  journal_batches = registry.GetCounter(Id::kJournalBatches);
+  journal_log_bytes = registry.GetCounter(Id::kJournalLogBytes);
+  store_disk = registry.GetGauge(Id::kStoreDisk);
+  store_disk_max = registry.GetGauge(Id::kStoreDiskMax);
+  store_free = registry.GetGauge(Id::kStoreFree);
+  store_rows = registry.GetGauge(Id::kStoreRows);
+  store_full = registry.GetGauge(Id::kStoreFull);
+  store_failed = registry.GetGauge(Id::kStoreFailed);
+  store_stalls = registry.GetCounter(Id::kStoreStalls);
+  store_errors = registry.GetCounter(Id::kStoreErrors);
+  recovery_seconds = registry.GetGauge(Id::kRecoverySeconds);
+  recovered_futures = registry.GetGauge(Id::kRecoveredFutures);
   for (int i = 0; i < base::kReasonCount; ++i) {
     const base::Reason reason{i};
     if (IsLimit(reason)) limit_hits_[i] = registry.GetCounter(Id::kLimitHits, {base::ReasonName(reason)});

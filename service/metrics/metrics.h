@@ -85,6 +85,11 @@ class Metrics {
   Gauge namespaces, namespace_bytes;
   Counter log_dropped;
   Gauge ready;
+  Histogram journal_commit;
+  Counter journal_rows, journal_batches, journal_log_bytes;
+  Gauge store_disk, store_disk_max, store_free, store_rows, store_full, store_failed;
+  Counter store_stalls, store_errors;
+  Gauge recovery_seconds, recovered_futures;
 
   // By reason, only those that are limits count (RESOURCE_EXHAUSTED, and what is too large or too deep).
   void LimitHit(base::Reason reason);

@@ -73,6 +73,23 @@ enum class Buckets {
   X(Ready, "muster_ready", kGauge, kNone, "", "1 while the server takes new work, else 0.")                            \
   X(BuildInfo, "muster_build_info", kGauge, kNone, "version,revision,grpc,compiler", "Always 1; the labels tell.")     \
   X(Durability, "muster_durability", kGauge, kNone, "mode", "1 for the durability in force.")                          \
+  X(JournalCommit, "muster_journal_commit_seconds", kHistogram, kLatency, "",                                          \
+    "From when a commit was taken up to when it was durable.")                                                         \
+  X(JournalRows, "muster_journal_rows_total", kCounter, kNone, "", "Rows put or deleted by commits.")                  \
+  X(JournalBatches, "muster_journal_batches_total", kCounter, kNone, "",                                               \
+    "Batches of loops that commits were made of; over the number of commits it is how many shared one.")               \
+  X(JournalLogBytes, "muster_journal_log_bytes_total", kCounter, kNone, "", "Bytes written to the store's log.")       \
+  X(StoreDisk, "muster_store_disk_bytes", kGauge, kNone, "", "Bytes of the store's files.")                            \
+  X(StoreDiskMax, "muster_store_disk_bytes_max", kGauge, kNone, "", "store.bytes_max; 0 when there is no limit.")      \
+  X(StoreFree, "muster_store_free_bytes", kGauge, kNone, "", "Room on the disk that the store lies on.")               \
+  X(StoreRows, "muster_store_rows", kGauge, kNone, "", "Rows in the store, an estimate.")                              \
+  X(StoreStalls, "muster_store_stalls_total", kCounter, kNone, "",                                                     \
+    "Times that the store held writes up to catch up with its compaction.")                                            \
+  X(StoreErrors, "muster_store_background_errors_total", kCounter, kNone, "", "Errors of the store's own work.")       \
+  X(StoreFull, "muster_store_full", kGauge, kNone, "", "1 while new futures are refused with STORE_FULL.")             \
+  X(StoreFailed, "muster_store_failed", kGauge, kNone, "", "1 once the disk has failed: nothing is acknowledged.")     \
+  X(RecoverySeconds, "muster_recovery_seconds", kGauge, kNone, "", "How long the start read the store.")               \
+  X(RecoveredFutures, "muster_recovered_futures", kGauge, kNone, "", "Futures that the start found in the store.")     \
   X(ProcessResident, "process_resident_memory_bytes", kGauge, kNone, "", "Resident memory.")                           \
   X(ProcessVirtual, "process_virtual_memory_bytes", kGauge, kNone, "", "Virtual memory.")                              \
   X(ProcessCpu, "process_cpu_seconds_total", kCounter, kNone, "", "CPU time, user and system together.")               \

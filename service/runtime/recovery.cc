@@ -52,18 +52,18 @@ class Recovery {
     core::Shard& shard = ShardAt(index);
     std::string key;
     rows::MarksKey(index, key);
-    MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> marks, store_.journal.Get(key));
+    MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> marks, store_.journal->Get(key));
     if (marks.has_value()) {
       MUSTER_ASSIGN_OR_RETURN(const core::MarksRecord record, rows::DecodeMarks(*marks));
       shard.Restore(record);
     }
     core::FutureId last;
-    MUSTER_RETURN_IF_ERROR(store_.journal.Scan(
+    MUSTER_RETURN_IF_ERROR(store_.journal->Scan(
         rows::ShardPrefix(rows::Table::kFuture, index), [&](std::string_view row, std::string_view value) {
           MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
           return RestorePart(shard, index, parsed, value, last);
         }));
-    return store_.journal.Scan(
+    return store_.journal->Scan(
         rows::ShardPrefix(rows::Table::kRequest, index), [&](std::string_view row, std::string_view value) {
           MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
           MUSTER_ASSIGN_OR_RETURN(const core::RequestRecord record,

@@ -43,7 +43,7 @@ void Service::Impl::OpenJournal() {
     }
   };
   shared.committer =
-      std::make_unique<Committer>(shared.store->journal, shared.store->epoch, std::move(options));
+      std::make_unique<Committer>(*shared.store->journal, shared.store->epoch, std::move(options));
   // Before anybody knows the namespace: so its row is written before any that names it.
   shared.namespaces.OnMade([this](core::NamespaceId id, const std::string& name) {
     auto batch = std::make_unique<store::Batch>();

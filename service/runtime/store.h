@@ -16,9 +16,9 @@
 namespace muster::runtime {
 
 struct Store {
-  explicit Store(store::Journal& j) : journal(j) {}
+  explicit Store(store::Journal& j) : journal(&j) {}
 
-  store::Journal& journal;
+  store::Journal* journal;  // never null; outlives it
   uint32_t epoch = 0;             // of this run of the server; its futures' incarnation
   core::ShardIndex shards = 0;    // fixed when the store was made
   std::vector<core::FunctionId> stored_functions;   // by this run's id: the store's

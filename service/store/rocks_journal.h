@@ -38,6 +38,7 @@ struct RocksOptions {
 absl::StatusOr<std::unique_ptr<Journal>> OpenRocksJournal(const RocksOptions& options);
 
 // Makes a store at `path`, which must not exist or be empty, out of a backup. The backup is checked first.
-absl::Status RestoreRocksBackup(const std::string& backup, const std::string& path);
+// `env` is for tests, as above.
+absl::Status RestoreRocksBackup(const std::string& backup, const std::string& path, rocksdb::Env* env = nullptr);
 
 }  // namespace muster::store

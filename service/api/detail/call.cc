@@ -72,6 +72,10 @@ void CallBase::Start() {
                                  loop_.shared.running_max)));
     return;
   }
+  if (!method_.always() && loop_.service->recovering()) {
+    End(base::Refuse(base::Reason::kRecovering, "the server has just started and reads its store; try again soon"));
+    return;
+  }
   auto handle = Handle(*rpc_).Launch(&OnHandled, this);
   handle.resume();
 }

@@ -98,14 +98,16 @@ class CallBase : private coro::Runnable {
 // One method on one loop: makes and pools its calls.
 class Method {
  public:
-  Method(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics)
-      : loop_(loop), name_(name), metrics_(metrics) {}
+  // `always`: answered while the service recovers, too.
+  Method(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics, bool always)
+      : loop_(loop), name_(name), always_(always), metrics_(metrics) {}
   virtual ~Method() = default;
 
   // Posts one more accept.
   void Arm();
   void Recycle(CallBase& call);
   std::string_view name() const { return name_; }
+  bool always() const { return always_; }
   metrics::RpcMetrics& rpc_metrics() { return metrics_; }
 
  protected:
@@ -115,6 +117,7 @@ class Method {
  private:
   static constexpr size_t kFreeMax = 256;
   const std::string_view name_;  // of a literal
+  const bool always_;
   metrics::RpcMetrics metrics_;
   std::vector<std::unique_ptr<CallBase>> free_;
 };

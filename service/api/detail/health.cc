@@ -46,7 +46,7 @@ coro::Task<absl::Status> Watch(Rpc& rpc, HealthCheckRequest& request, StreamWrit
 
 void AddHealth(LoopCalls& loop, grpc::health::v1::Health::AsyncService& service) {
   using Service = grpc::health::v1::Health::AsyncService;
-  Registrar add(loop, nullptr, "grpc.health.v1.Health");
+  Registrar add(loop, nullptr, "grpc.health.v1.Health", /*always=*/true);
   add.Unary(service, "Check", &Service::RequestCheck, &Check);
   add.ServerStream(service, "Watch", &Service::RequestWatch, &Watch);
 }

@@ -186,8 +186,9 @@ class BidiCall final : public CallBase, private BidiStream<In, Out>, private Tag
 template <typename CallType, typename Definition>
 class MethodOf final : public Method {
  public:
-  MethodOf(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics, const Definition& definition)
-      : Method(loop, name, metrics), definition_(definition) {}
+  MethodOf(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics, bool always,
+           const Definition& definition)
+      : Method(loop, name, metrics, always), definition_(definition) {}
 
  private:
   std::unique_ptr<CallBase> Make() override { return std::make_unique<CallType>(loop_, *this, definition_); }
@@ -197,8 +198,8 @@ class MethodOf final : public Method {
 // Adds methods to a loop: name, request function of the generated AsyncService, handler.
 class Registrar {
  public:
-  Registrar(LoopCalls& loop, metrics::Metrics* metrics, std::string_view service)
-      : loop_(loop), metrics_(metrics), service_(service) {}
+  Registrar(LoopCalls& loop, metrics::Metrics* metrics, std::string_view service, bool always = false)
+      : loop_(loop), metrics_(metrics), service_(service), always_(always) {}
 
   template <typename Base, typename Service, typename In, typename Out>
   void Unary(Service& service, std::string_view name,
@@ -230,12 +231,13 @@ class Registrar {
   void Add(std::string_view name, metrics::RpcType type, const Definition& definition) {
     metrics::RpcMetrics counts;
     if (metrics_ != nullptr) counts = metrics_->Rpc(type, service_, name);
-    loop_.methods.push_back(std::make_unique<MethodOf<CallType, Definition>>(loop_, name, counts, definition));
+    loop_.methods.push_back(std::make_unique<MethodOf<CallType, Definition>>(loop_, name, counts, always_, definition));
   }
 
   LoopCalls& loop_;
   metrics::Metrics* const metrics_;
   const std::string_view service_;
+  const bool always_;
 };
 
 }  // namespace muster::api

@@ -145,6 +145,7 @@ class Shard::Impl {
     dirty_.push_back(future.slot);
   }
   void MarkChanged(RequestEntry& entry);
+  bool HasUntaken() const;
   void MarkGone(const Future& future);
   void ForgetRequest(RequestEntry& entry);
   void TakeFuture(Future& future, ChangeSink& sink);

@@ -59,9 +59,10 @@ absl::Status CheckTarget(rocksdb::Env* env, const std::string& path) {
 
 }  // namespace
 
-absl::Status RestoreRocksBackup(const std::string& backup, const std::string& path) {
-  rocksdb::Env* const env = rocksdb::Env::Default();
+absl::Status RestoreRocksBackup(const std::string& backup, const std::string& path, rocksdb::Env* env) {
+  if (env == nullptr) env = rocksdb::Env::Default();
   RocksOptions source;
+  source.env = env;
   source.path = backup;
   source.read_only = true;
   MUSTER_ASSIGN_OR_RETURN(detail::OpenStore from, detail::OpenAsReader(source));
@@ -84,6 +85,7 @@ absl::Status RestoreRocksBackup(const std::string& backup, const std::string& pa
   }
   MUSTER_RETURN_IF_ERROR(detail::SyncFolder(env, path));
   RocksOptions target;
+  target.env = env;
   target.path = path;
   MUSTER_ASSIGN_OR_RETURN(const detail::Probe probe, detail::ProbeCopy(target));
   if (probe.commit < from.commit) return detail::MissingCommits(path, from.commit, probe.commit);

@@ -95,6 +95,67 @@ TEST(SlabTest, AddressesAreStableAndIndexesAreReused) {
   EXPECT_EQ(slab.size(), 100u);
 }
 
+TEST(SlabTest, ObjectsArePlacedWhereTheyWere) {
+  Slab<std::string, 4> slab;
+  // Out of order, the ends of a chunk, and with chunks 1, 3 and 4 left out.
+  for (const std::uint32_t index : {9u, 0u, 22u, 3u, 8u}) slab.PlaceAt(index, std::to_string(index));
+  const std::string* ninth = &slab[9];
+  EXPECT_EQ(slab.size(), 5u);
+  for (std::uint32_t index = 0; index < 30; ++index) {
+    const bool placed = index == 0 || index == 3 || index == 8 || index == 9 || index == 22;
+    ASSERT_EQ(slab.Contains(index), placed) << index;
+    if (placed) {
+      EXPECT_EQ(slab[index], std::to_string(index));
+    }
+  }
+  slab.FinishPlacing();
+  EXPECT_EQ(&slab[9], ninth);
+}
+
+TEST(SlabTest, WhatLiesBetweenIsFilledLowerOnesFirstAndNothingTwice) {
+  Slab<int, 4> slab;
+  for (const std::uint32_t index : {9u, 0u, 22u}) slab.PlaceAt(index, 1);
+  slab.FinishPlacing();
+  std::vector<std::uint32_t> taken;
+  for (int i = 0; i < 40; ++i) taken.push_back(slab.Emplace(2));
+  // First the holes of chunks that are there, then the chunks that were left out, then new ones.
+  const std::vector<std::uint32_t> expected = {1,  2,  3,  8,  10, 11, 20, 21, 23, 4,  5,  6,  7,  12,
+                                               13, 14, 15, 16, 17, 18, 19, 24, 25, 26, 27, 28, 29, 30,
+                                               31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42};
+  EXPECT_EQ(taken, expected);
+  EXPECT_EQ(slab.size(), 43u);
+  for (const std::uint32_t index : {9u, 0u, 22u}) EXPECT_EQ(slab[index], 1);
+  slab.Erase(5);
+  EXPECT_EQ(slab.Emplace(3), 5u);
+}
+
+TEST(SlabTest, PlacingNothingIsAnEmptySlab) {
+  Slab<int, 4> slab;
+  slab.FinishPlacing();
+  EXPECT_TRUE(slab.empty());
+  EXPECT_EQ(slab.Emplace(1), 0u);
+}
+
+// A restart must not cost the memory of all that ever was.
+TEST(SlabTest, AFarPlaceIsReached) {
+  Slab<int> slab;
+  slab.PlaceAt((1u << 24) - 1, 7);
+  slab.FinishPlacing();
+  EXPECT_EQ(slab[(1u << 24) - 1], 7);
+  EXPECT_EQ(slab.Find(0), nullptr);
+  slab.Erase((1u << 24) - 1);
+  EXPECT_EQ(slab.Emplace(1), (1u << 24) - 1);
+  EXPECT_EQ(slab.Emplace(1), (1u << 24) - 1024);
+  for (int i = 0; i < 1022; ++i) slab.Emplace(1);
+  EXPECT_EQ(slab.Emplace(1), 0u) << "then what was left out, from the lowest";
+}
+
+TEST(SlabDeathTest, APlaceIsTakenOnce) {
+  Slab<int> slab;
+  slab.PlaceAt(3, 1);
+  EXPECT_DEATH(slab.PlaceAt(3, 1), "the slot is taken: 3");
+}
+
 TEST(SlabDeathTest, ErasingTwiceIsABug) {
   Slab<int> slab;
   const auto index = slab.Emplace(1);

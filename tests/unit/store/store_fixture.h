@@ -57,15 +57,12 @@ inline bool Contains(const absl::Status& status, std::string_view text) {
   return std::string(status.message()).find(text) != std::string::npos;
 }
 
+inline testing::AssertionResult IsOk(const char* expression, const absl::Status& status) {
+  if (status.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << expression << ": " << status;
+}
+
 }  // namespace muster::store
 
-#define ASSERT_OK(expression)                               \
-  do {                                                      \
-    const auto assert_ok_status = (expression);             \
-    ASSERT_TRUE(assert_ok_status.ok()) << assert_ok_status; \
-  } while (false)
-#define EXPECT_OK(expression)                               \
-  do {                                                      \
-    const auto expect_ok_status = (expression);             \
-    EXPECT_TRUE(expect_ok_status.ok()) << expect_ok_status; \
-  } while (false)
+#define ASSERT_OK(expression) ASSERT_PRED_FORMAT1(::muster::store::IsOk, expression)
+#define EXPECT_OK(expression) EXPECT_PRED_FORMAT1(::muster::store::IsOk, expression)
