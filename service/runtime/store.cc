@@ -24,6 +24,7 @@ absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, S
       return absl::OkStatus();
     }));
     if (!empty) return absl::DataLossError("the store has rows and no header: restore a backup");
+    store.fresh = true;
     return absl::OkStatus();
   }
   MUSTER_ASSIGN_OR_RETURN(const rows::HeaderRow header, rows::DecodeHeader(*row));

@@ -39,6 +39,11 @@ class ConfigTest : public ::testing::Test {
   LoadedConfig LoadFile(const std::string& text) {
     ConfigSources sources;
     sources.file = File(text);
+    return Load(std::move(sources));
+  }
+  // As a process that has a home, which is where its futures are kept.
+  static LoadedConfig Load(ConfigSources sources) {
+    sources.environment.emplace("HOME", "/somewhere");
     return LoadConfig(sources);
   }
   static std::vector<std::string> Texts(const LoadedConfig& loaded) {
@@ -51,7 +56,7 @@ class ConfigTest : public ::testing::Test {
 };
 
 TEST_F(ConfigTest, WithoutAnythingTheDefaultsAreValid) {
-  const LoadedConfig loaded = LoadConfig({});
+  const LoadedConfig loaded = Load({});
   EXPECT_THAT(Texts(loaded), IsEmpty());
   EXPECT_EQ(loaded.config.grpc.listen, "127.0.0.1:7411");
   EXPECT_EQ(loaded.origins.at("loops"), "default");
@@ -116,9 +121,9 @@ TEST_F(ConfigTest, AFileThatIsNoYamlOrNoMappingOrNotThereIsOneProblem) {
   EXPECT_THAT(Texts(LoadFile(std::string(2 << 20, '#'))), ElementsAre(HasSubstr("larger than 1MiB")));
   ConfigSources sources;
   sources.file = (folder_ / "none.yaml").string();
-  EXPECT_THAT(Texts(LoadConfig(sources)), ElementsAre(HasSubstr("No such file")));
+  EXPECT_THAT(Texts(Load(sources)), ElementsAre(HasSubstr("No such file")));
   sources.file = folder_.string();
-  EXPECT_THAT(Texts(LoadConfig(sources)), ElementsAre(HasSubstr("can't be read")));
+  EXPECT_THAT(Texts(Load(sources)), ElementsAre(HasSubstr("can't be read")));
 }
 
 TEST_F(ConfigTest, AddressesBeyondLoopbackNeedTlsOrInsecure) {
@@ -152,9 +157,9 @@ TEST_F(ConfigTest, ListsComeFromYamlVariablesAndRepeatedFlags) {
               ElementsAre("127.0.0.1", "10.0.0.0/8"));
   ConfigSources sources;
   sources.environment = {{"MUSTER_HTTP_ALLOW_PRIVATE", " 127.0.0.1 , ::1"}};
-  EXPECT_THAT(LoadConfig(sources).config.http.allow_private, ElementsAre("127.0.0.1", "::1"));
+  EXPECT_THAT(Load(sources).config.http.allow_private, ElementsAre("127.0.0.1", "::1"));
   sources.flags = {{"http.allow_private", {"127.0.0.2", "127.0.0.3,127.0.0.4"}}};
-  EXPECT_THAT(LoadConfig(sources).config.http.allow_private, ElementsAre("127.0.0.2", "127.0.0.3", "127.0.0.4"));
+  EXPECT_THAT(Load(sources).config.http.allow_private, ElementsAre("127.0.0.2", "127.0.0.3", "127.0.0.4"));
 }
 
 TEST_F(ConfigTest, PrintedConfigurationGivesTheSameValuesAgain) {
@@ -166,7 +171,7 @@ TEST_F(ConfigTest, PrintedConfigurationGivesTheSameValuesAgain) {
                          {"MUSTER_LIMITS_POLL_MAX", "1m30s"},
                          {"MUSTER_INSECURE", "yes"},
                          {"MUSTER_LIMITS_NAMESPACE_BYTES_MAX", "3000000"}};
-  const LoadedConfig first = LoadConfig(sources);
+  const LoadedConfig first = Load(sources);
   ASSERT_THAT(Texts(first), IsEmpty());
   const std::string printed = PrintConfig(first);
   EXPECT_THAT(printed, HasSubstr("loops: 3"));
