@@ -92,7 +92,8 @@ class Recovery {
           fmt::format("future {} is of a namespace that is not there: {}", record.id.ToText(), record.ns));
     }
     if (record.kind == core::FutureKind::kJob) {
-      if (record.function >= store_.current_functions.size()) {
+      if (record.function >= store_.current_functions.size() ||
+          store_.current_functions[record.function] == Store::kNoFunction) {
         return absl::DataLossError(
             fmt::format("future {} calls a function that is not there: {}", record.id.ToText(), record.function));
       }

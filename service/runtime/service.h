@@ -198,6 +198,8 @@ class Service {
   };
   // Collected on every loop; resumes on the caller's.
   coro::Task<Stats> CollectStats();
+  // Aborts on what must never be, in any shard. For tests.
+  coro::Task<void> CheckInvariants();
 
  private:
   class Impl;

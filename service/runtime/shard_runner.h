@@ -80,6 +80,7 @@ class ShardRunner : private coro::Timer {
   void CloseJournalBlocking();
   // Nothing changes any more; bodies go on, and their ends are ignored.
   void Freeze(absl::Status refusal);
+  bool frozen() const { return frozen_; }
   // The journal has failed: whoever waits is told so, and nothing changes any more. Idempotent.
   void OnJournalFailed();
   // Counts and limits follow from it.
