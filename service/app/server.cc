@@ -464,6 +464,7 @@ void Assembly::Drain(int signal) {
       base::LogWarning("jobs do not end after their cancel", {{"running", service_->RunningJobs()}});
     }
   }
+  if (durable()) service_->FlushBlocking();  // calls whose jobs have just ended are answered before the rest is refused
   service_->FinishDrain();
   const int64_t held = observer_->futures(), pending = observer_->pending();
   server_->StopCalls(kOpenCalls);
