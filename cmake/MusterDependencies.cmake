@@ -15,6 +15,8 @@ find_package(Boost 1.74 REQUIRED)
 # The built-in functions: digests, http.request.
 find_package(OpenSSL REQUIRED)
 find_package(CURL REQUIRED)
+# The embedded store.
+find_package(RocksDB CONFIG REQUIRED)
 # The server's options and log.
 find_package(CLI11 CONFIG REQUIRED)
 find_package(yaml-cpp REQUIRED)

@@ -178,6 +178,7 @@ class Stage:
             "--grpc-listen=127.0.0.1:0",
             "--admin-listen=127.0.0.1:0",
             f"--files-root={self.files}",
+            f"--store-dir={os.path.join(self.folder, 'store')}",
             "--http-allow-private=127.0.0.1/32",
             "--log-format=json",
             f"--ready-file={ready}",

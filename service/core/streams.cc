@@ -83,10 +83,6 @@ StreamStatus Shard::Impl::TakeCompletions(Token token, size_t max, bool take_out
     return status;
   }
   Stream& stream = *static_cast<Stream*>(found->second.what);
-  if (frozen()) {  // the reader is told why elsewhere
-    status.remaining = stream.remaining;
-    return status;
-  }
   for (; max > 0 && stream.vanished_at < stream.vanished.size(); --max, --stream.remaining) {
     Completion completion;
     completion.id = stream.vanished[stream.vanished_at++];

@@ -58,7 +58,9 @@ class Server:
             self.process = subprocess.Popen(
                 [MUSTERD, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json",
                  "--ready-file", self.ready_file, *arguments],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=env or environment())
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                # Its store goes below the folder, as it would below a home.
+                env={**(env or environment()), "XDG_STATE_HOME": folder})
         eventually(lambda: os.path.exists(self.ready_file) or self.process.poll() is not None, "the ready file")
         if self.process.poll() is not None:
             raise AssertionError(f"musterd ended with {self.process.returncode}:\n{self.text()}")
@@ -219,8 +221,19 @@ class Serving(Case):
             self.assertEqual(server.stop(), 0)
             self.assertFalse(os.path.exists(server.ready_file))
             messages = [line["message"] for line in server.lines()]
+            self.assertIn("the store is read", messages)
+            self.assertEqual(server.line("musterd serves")["durability"], "sync")
+            self.assertEqual(server.line("musterd serves")["store"], os.path.join(server.folder, "muster"))
+            self.assertIn("futures_kept", server.line("stopped"))
+
+    def test_says_that_it_keeps_nothing(self):
+        with self.serve("--durability=none") as server:
+            self.assertEqual(server.metric('muster_durability{mode="none"}'), 1)
+            self.assertEqual(server.stop(), 0)
+            messages = [line["message"] for line in server.lines()]
             self.assertTrue(any(m.startswith("durability is none") for m in messages), messages)
             self.assertIn("futures_dropped", server.line("stopped"))
+            self.assertFalse(os.path.exists(os.path.join(server.folder, "muster")))
 
     def test_the_live_page_shows_the_golden_list(self):
         with open(f"{SOURCE}/docs/reference/metrics.md", encoding="utf-8") as stream:
@@ -250,7 +263,7 @@ class Serving(Case):
                 'grpc_server_handled_total{grpc_type="unary",grpc_service="muster.v1.FutureService",grpc_method="Call",'
                 'grpc_code="OK"}'), 5)
             self.assertEqual(server.metric("muster_ready"), 1)
-            self.assertEqual(server.metric('muster_durability{mode="none"}'), 1)
+            self.assertEqual(server.metric('muster_durability{mode="sync"}'), 1)
             promise = json.loads(server.muster("promise", "create", "-o", "json")[1])["id"]
             self.assertEqual(server.metric('muster_futures{state="pending"}'), 1)
             waiting = server.start_muster("wait", promise)

@@ -149,7 +149,8 @@ class Server:
         ready = os.path.join(self.folder, "ready.json")
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [MUSTERD, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready],
+            [MUSTERD, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready,
+             "--store-dir", os.path.join(self.folder, "store")],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + SECONDS
         while not os.path.exists(ready):

@@ -455,11 +455,6 @@ class States(BadCase):
             action = lambda: self.promise(**{field: value})
             self.assert_refused(action, Code.INVALID_ARGUMENT, "INVALID_FIELD", f"options.{field}", ["jobs"])
 
-    def test_more_durability_than_there_is(self):
-        for level in ("ASYNC", "SYNC"):
-            spec = call("echo", 1, min_durability=future_pb2.Durability.Value(f"DURABILITY_{level}"))
-            self.refuse_submit(spec, Code.FAILED_PRECONDITION, "DURABILITY_UNAVAILABLE", says=[f"DURABILITY_{level}", "DURABILITY_NONE"])
-
     def test_a_run_that_is_not_opened_or_opened_twice(self):
         item = pb.RunRequest.Item(tag=1, future=call("echo", 1))
         open_ = pb.RunRequest(open=pb.RunOpen(namespace=self.ns))
@@ -468,6 +463,16 @@ class States(BadCase):
             self.assert_refused(run(*messages), Code.INVALID_ARGUMENT, "INVALID_FIELD", "open")
         long = pb.RunRequest(open=pb.RunOpen(namespace=self.ns, session="s" * 65))
         self.assert_refused(run(long), Code.INVALID_ARGUMENT, "INVALID_FIELD", "open.session", [65, 64])
+
+
+class LessDurability(BadCase):
+    FLAGS = ("--durability=async",)
+
+    def test_more_durability_than_there_is(self):
+        spec = call("echo", 1, min_durability=future_pb2.Durability.Value("DURABILITY_SYNC"))
+        self.refuse_submit(spec, Code.FAILED_PRECONDITION, "DURABILITY_UNAVAILABLE", says=["DURABILITY_SYNC", "DURABILITY_ASYNC"])
+        for level in ("NONE", "ASYNC"):
+            self.submit(call("echo", 1, min_durability=future_pb2.Durability.Value(f"DURABILITY_{level}")))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class Musterd:
             "--admin-listen=127.0.0.1:0",
             "--log-format=json",
             f"--files-root={files}",
+            f"--store-dir={os.path.join(self.folder, 'store')}",
             f"--ready-file={ready}",
             *self._flags,
         ]

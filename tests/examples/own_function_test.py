@@ -18,7 +18,8 @@ def main(program, muster):
     with tempfile.TemporaryDirectory(prefix="own-function-") as folder:
         ready_file = os.path.join(folder, "ready")
         server = subprocess.Popen(
-            [program, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready_file],
+            [program, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready_file,
+             "--store-dir", os.path.join(folder, "store")],
             stdin=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + PATIENCE

@@ -171,7 +171,8 @@ absl::Status RemoveFiles(rocksdb::Env* env, const std::string& folder, bool (*ke
   MUSTER_RETURN_IF_ERROR(ToStatus(env->GetChildren(folder, &names), "list", folder));
   for (const std::string& name : names) {
     if (name == "." || name == ".." || name == "lost+found" || keep(name)) continue;
-    MUSTER_RETURN_IF_ERROR(ToStatus(env->DeleteFile(folder + "/" + name), "delete leftovers in", folder));
+    MUSTER_RETURN_IF_ERROR(
+        ToStatus(env->DeleteFile(fmt::format("{}/{}", folder, name)), "delete leftovers in", folder));
   }
   return SyncFolder(env, folder);
 }

@@ -80,8 +80,9 @@ absl::Status RestoreRocksBackup(const std::string& backup, const std::string& pa
   MUSTER_RETURN_IF_ERROR(detail::ToStatus(env->GetChildren(backup, &names), "list", backup));
   for (const std::string& name : names) {
     if (IsNotCopied(name)) continue;
-    MUSTER_RETURN_IF_ERROR(detail::ToStatus(CopyFile(env, backup + "/" + name, path + "/" + name),
-                                            fmt::format("copy \"{}/{}\" into", backup, name), path));
+    MUSTER_RETURN_IF_ERROR(
+        detail::ToStatus(CopyFile(env, fmt::format("{}/{}", backup, name), fmt::format("{}/{}", path, name)),
+                         fmt::format("copy \"{}/{}\" into", backup, name), path));
   }
   MUSTER_RETURN_IF_ERROR(detail::SyncFolder(env, path));
   RocksOptions target;

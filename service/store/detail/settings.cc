@@ -51,6 +51,9 @@ rocksdb::Options Common(const RocksOptions& options) {
   result.wal_compression = rocksdb::kNoCompression;
   result.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   result.max_open_files = -1;  // all of them are opened at the start, and found missing then
+  // By this thread alone. RocksDB would start sixteen for it, and where the system refuses one of them (a control
+  // group's limit of threads), it does not return an error but terminates the process.
+  result.max_file_opening_threads = 1;
   result.table_factory = Table(options.block_cache_bytes);
   return result;
 }
