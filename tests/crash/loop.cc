@@ -312,7 +312,9 @@ int Loop::RunBlocking() {
         fmt::format("Everything is in {} (ledger, store, logs).\nAgain, as far as chance allows: crash_loop --seed {} "
                     "--kills {} --linearizability {}",
                     folder_, options_.seed, options_.kills, options_.histories));
-  } else if (!options_.keep) {
+  }
+  // A server that keeps nothing is meant to fail, and leaves nothing of interest.
+  if (!options_.keep && (good || options_.durability == "none")) {
     std::error_code error;
     fs::remove_all(folder_, error);
   }
