@@ -318,7 +318,7 @@ class Serving(Case):
         with self.serve() as server:
             self.assertIn("succeeded", server.muster("get", done)[1])
             self.assertEqual(json.loads(server.muster("get", runs, "-o", "json")[1])["attempt"], 2)
-            self.assertEqual(server.muster("promise", "resolve", promise, "7")[0], 0)
+            self.assertEqual(server.muster("promise", "set", promise, "7")[0], 0)
             self.assertEqual(server.line("the store is read")["futures"], 3)
             self.assertEqual(server.muster("cancel", runs)[0], 0)
             self.assertEqual(server.stop(), 0)
@@ -347,6 +347,7 @@ class Serving(Case):
     def test_commands_need_a_manual_clock(self):
         with self.serve("--durability=none") as server:
             self.assertEqual(server.get("/clock/advance/1s", "POST")[0], 405)
+            self.assertEqual(server.stop(), 0)
         with self.serve() as server:  # there are commands for the store
             self.assertEqual(server.get("/clock/advance/1s", "POST")[0], 404)
 

@@ -62,12 +62,30 @@ TEST_F(ConfigTest, WithoutAnythingTheDefaultsAreValid) {
   EXPECT_EQ(loaded.origins.at("loops"), "default");
 }
 
+TEST_F(ConfigTest, FuturesAreKeptBelowTheStateFolderOfTheUser) {
+  ConfigSources sources;
+  sources.environment = {{"HOME", "/somewhere"}};
+  EXPECT_EQ(LoadConfig(sources).config.store.dir, "/somewhere/.local/state/muster");
+  sources.environment["XDG_STATE_HOME"] = "relative";  // is to be ignored
+  EXPECT_EQ(LoadConfig(sources).config.store.dir, "/somewhere/.local/state/muster");
+  sources.environment["XDG_STATE_HOME"] = "/elsewhere";
+  const LoadedConfig loaded = LoadConfig(sources);
+  EXPECT_EQ(loaded.config.store.dir, "/elsewhere/muster");
+  EXPECT_EQ(loaded.origins.at("store.dir"), "XDG_STATE_HOME");
+  sources.flags["store.dir"] = {"/given"};
+  EXPECT_EQ(LoadConfig(sources).config.store.dir, "/given");
+  EXPECT_THAT(Texts(LoadConfig({})), ElementsAre(HasSubstr("neither XDG_STATE_HOME nor HOME")));
+  sources = {};
+  sources.flags["durability"] = {"none"};
+  EXPECT_THAT(Texts(LoadConfig(sources)), IsEmpty());
+}
+
 TEST_F(ConfigTest, FlagsWinOverTheEnvironmentOverTheFileOverDefaults) {
   ConfigSources sources;
   sources.file = File("loops: 2\nblocking:\n  threads: 5\n  queue: 6\nlog: {level: debug}\n");
   sources.environment = {{"MUSTER_LOOPS", "3"}, {"MUSTER_BLOCKING_THREADS", "7"}, {"MUSTER_PORT_7411_TCP", "x"}};
   sources.flags = {{"loops", {"4"}}};
-  const LoadedConfig loaded = LoadConfig(sources);
+  const LoadedConfig loaded = Load(sources);
   EXPECT_THAT(Texts(loaded), IsEmpty());
   EXPECT_EQ(loaded.config.loops, 4u);
   EXPECT_EQ(loaded.origins.at("loops"), "--loops");
@@ -242,6 +260,7 @@ TEST(CommandLineTest, AFlagGivenTwiceIsAProblem) {
   const CommandLine line = Parse({"--loops", "1", "--loops", "2"});
   ConfigSources sources;
   sources.flags = line.flags;
+  sources.environment["HOME"] = "/somewhere";
   const LoadedConfig loaded = LoadConfig(sources);
   ASSERT_EQ(loaded.problems.size(), 1u);
   EXPECT_EQ(ToString(loaded.problems.front()), "--loops: loops: given twice");
