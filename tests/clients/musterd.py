@@ -42,12 +42,24 @@ class Musterd:
 
     def start(self):
         self.folder = tempfile.mkdtemp(prefix="muster-test-")
+        os.mkdir(os.path.join(self.folder, "files"))
+        self.launch(wait=True)
+
+    def die(self):
+        """As in a crash: no chance to put anything in order. What it had recorded is still there."""
+        self.process.kill()
+        self.process.wait()
+        ready = os.path.join(self.folder, "ready.json")
+        if os.path.exists(ready):
+            os.unlink(ready)
+
+    def launch(self, wait, port=0):
+        """In the folder that is there, as after a crash. Without `wait` it may not be ready yet: see wait_until_ready."""
         files = os.path.join(self.folder, "files")
-        os.mkdir(files)
         ready = os.path.join(self.folder, "ready.json")
         argv = [
             self._program,
-            "--grpc-listen=127.0.0.1:0",
+            f"--grpc-listen=127.0.0.1:{port}",
             "--admin-listen=127.0.0.1:0",
             "--log-format=json",
             f"--files-root={files}",
@@ -58,6 +70,11 @@ class Musterd:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
         with open(os.path.join(self.folder, "log"), "wb") as log:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self):
+        ready = os.path.join(self.folder, "ready.json")
         end = time.monotonic() + START_SECONDS
         while not os.path.exists(ready):
             if self.process.poll() is not None or time.monotonic() > end:

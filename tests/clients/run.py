@@ -93,6 +93,7 @@ SUITES = {
     "bad_values": (python_suite, "bad_values_test.py"),
     "bad_limits": (python_suite, "bad_limits_test.py"),
     "vanish": (python_suite, "vanish_test.py"),
+    "restart": (python_suite, "restart_test.py"),
     "grpc_js": (node_suite, "grpc_js_test.mjs"),
     "grpcurl": (tool_suite, "grpcurl_test.py"),
     "demo": (demo, "deploy/demo/run"),
