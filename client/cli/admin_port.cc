@@ -31,6 +31,10 @@ AdminPort::AdminPort(std::string address, const Interrupt& interrupt)
     : address_(std::move(address)), interrupt_(interrupt) {}
 
 absl::StatusOr<AdminPort::Answer> AdminPort::Request(std::string_view path, bool post) {
+  const std::size_t colon = address_.rfind(':');
+  if (colon == 0 || colon == std::string::npos || address_.find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(fmt::format("'{}' is no host:port", address_));
+  }
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
   if (curl == nullptr) return absl::InternalError("libcurl gives no handle");
   const std::string url = fmt::format("http://{}{}", address_, path);

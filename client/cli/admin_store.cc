@@ -189,13 +189,13 @@ ExitCode VerifyStore(Session& session, const std::string& folder) {
 ExitCode ShowStore(Session& session, const std::string& folder) {
   EndOnInterrupt(session, "the store was only read");
   const auto journal = OpenReader(folder);
-  if (!journal.ok()) return FailStore(session, "cannot read the store", journal.status());
+  if (!journal.ok()) return FailStore(session, "cannot count", journal.status());
   absl::StatusOr<audit::Report> report;
   {
     Progress progress(session.err, !session.globals.quiet, "reading every row of " + folder);
     report = ReadRows(**journal, progress);
   }
-  if (!report.ok()) return FailStore(session, "cannot read the store", report.status());
+  if (!report.ok()) return FailStore(session, "cannot count", report.status());
   if (session.table()) {
     session.Print(ReportText(session.out, folder, *report, (*journal)->stats()));
   } else {

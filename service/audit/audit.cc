@@ -242,10 +242,10 @@ void Auditor::CheckOutcome(const core::FutureRecord& record) {
 }
 
 void Auditor::ReadMembers(std::string_view value) {
+  has_members_ = true;
   const absl::StatusOr<core::MembersRecord> members = rows::DecodeMembers(value);
   if (!Good(members, fmt::format("shard {}, sequence {}, members", shard_, sequence_)) || !last_) return;
   const core::FutureRecord& record = *last_;
-  has_members_ = true;
   if (!Combines(record.kind)) {
     Damaged(fmt::format("future {}: there are members, and it is a {}", record.id.ToText(), NameOf(record.kind)));
     return;
@@ -253,11 +253,6 @@ void Auditor::ReadMembers(std::string_view value) {
   if (record.kind != core::FutureKind::kGather && members->members.size() != 1) {
     Damaged(
         fmt::format("future {}: a {} of {} futures", record.id.ToText(), NameOf(record.kind), members->members.size()));
-  }
-  for (const uint32_t position : members->positions) {
-    if (position < members->members.size()) continue;
-    Damaged(fmt::format("future {}: it gathers a member that it does not have", record.id.ToText()));
-    break;
   }
   // A shield or a wait_for lets go of its member when it ends; a gather keeps them, for their outcomes.
   if (core::IsDone(record.state) && record.kind != core::FutureKind::kGather) return;

@@ -74,7 +74,7 @@ def breaches_of(path, text):
         with open(os.path.join(root, path), "w", encoding="utf-8") as stream:
             stream.write(text)
         parts = path.split("/")
-        if parts[0] == "service" and parts[1] != "store":
+        if parts[0] == "service" and parts[1] != "store" or parts[:2] == ["client", "cli"]:
             with open(os.path.join(root, *parts[:2], "README.md"), "w", encoding="utf-8") as stream:
                 stream.write("A folder.\n")
             with open(os.path.join(root, *parts[:2], "CMakeLists.txt"), "w", encoding="utf-8") as stream:

@@ -233,7 +233,7 @@ TEST_F(AuditTest, AGatherOfAPositionThatItDoesNotHave) {
   PutFuture(Job(IdAt(1, 1)));
   PutFuture(Gather(IdAt(1, 2)));
   PutMembers(IdAt(1, 2), {{{IdAt(1, 1), 1}}, {0, 1}});
-  ExpectDamage("gathers a member that it does not have");
+  ExpectDamage("position: 1 of 1 members");
 }
 
 TEST_F(AuditTest, ShieldsHaveOneMember) {
