@@ -122,6 +122,7 @@ int Run(int argc, char** argv) {
   AddInspectVerbs(app, chosen);
   AddPromiseVerbs(app, chosen);
   AddServerVerbs(app, chosen);
+  AddAdminVerbs(app, chosen);
   AddCompletionVerb(app, chosen);
   try {
     app.parse(argc, argv);

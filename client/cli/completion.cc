@@ -57,7 +57,7 @@ void Collect(const CLI::App& app, const std::string& path, std::vector<VerbNode>
       one.name = name;
       one.help = option->get_description();
       one.takes_value = option->get_items_expected_max() > 0 && option->get_type_size_max() > 0;
-      one.takes_file = option->get_type_name() == "FILE";
+      one.takes_file = option->get_type_name() == "FILE" || option->get_type_name() == "FOLDER";
       one.values = ValuesOf(name);
       node.options.push_back(std::move(one));
     }

@@ -44,6 +44,11 @@ and nothing is cut.
 | `promise` | `id`; set and fail: `id`, `state` |
 | `functions` | `name`, `kind`, `description`, `input_example` |
 | `info` | `version`, `instance_id`, `durability`, `features`, `time`, `manual_clock`, `limits` |
+| `admin backup`, `compact`, `verify`, `operation` | `state` (`idle`, `running`, `done`, `failed`), `operation`, `result` |
+| `admin stats` | the store's metrics by name |
+| `admin stats --store` | `store`, `schema`, `shards`, `written_by`, `disk_bytes`, `free_bytes`, `tables` (each `rows`, `bytes`), `states` (futures in each), `namespaces` (the same for each) |
+| `admin verify --store`, `restore` | the same, `damaged` (how many things), `damage` (the first hundred) |
+| `admin compact --store` | `store`, `bytes_before`, `bytes_after` |
 | refusal (in `run`, `rm`) | `code`, `reason`, `message` |
 
 States are `pending`, `delayed`, `queued`, `running`, `succeeded`, `failed`, `cancelled`, `expired`. Absent fields have

@@ -77,6 +77,11 @@ ExitCode Session::Usage(const std::string& message, const std::string& hint) {
   return kUsage;
 }
 
+ExitCode Session::Failed(ExitCode code, const std::string& message, const std::string& hint) {
+  PrintError(message, {}, hint);
+  return code;
+}
+
 void Session::Note(const std::string& text) {
   if (globals.quiet) return;
   const std::string line = Visible(text, /*lines=*/true) + "\n";
@@ -114,7 +119,11 @@ std::string Session::HintFor(const absl::Status& status) {
     case v1::ERROR_REASON_FUTURE_EXPIRED:
       return "results are kept for their --retention, an hour by default; submit it again with a longer one";
     case v1::ERROR_REASON_FUTURE_LOST:
+<<<<<<< HEAD
+      return "an earlier run of the server had it and kept nothing, or has forgotten it; submit it again";
+=======
       return "a server that was restarted had not recorded it; submit it again";
+>>>>>>> main
     case v1::ERROR_REASON_INVALID_ID:
       return "an id is what `muster submit` prints; `muster ls` shows those of this namespace";
     case v1::ERROR_REASON_REQUEST_ID_REUSED:

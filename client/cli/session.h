@@ -56,6 +56,8 @@ class Session {
   // Says on stderr what went wrong and what to do; gives the exit code. `what` is what was attempted.
   ExitCode Fail(const std::string& what, const absl::Status& status);
   ExitCode Usage(const std::string& message, const std::string& hint);
+  // What is no RPC's refusal.
+  ExitCode Failed(ExitCode code, const std::string& message, const std::string& hint);
   // A remark on stderr, unless the user asked for quiet.
   void Note(const std::string& text);
   // After Ctrl-C: what goes on, and how to take it up again.

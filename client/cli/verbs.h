@@ -16,6 +16,7 @@ void AddWaitVerbs(CLI::App& app, Verb& chosen);     // wait, gather, watch
 void AddInspectVerbs(CLI::App& app, Verb& chosen);  // get, ls, cancel, rm
 void AddPromiseVerbs(CLI::App& app, Verb& chosen);  // promise create, set, fail
 void AddServerVerbs(CLI::App& app, Verb& chosen);   // functions, info
+void AddAdminVerbs(CLI::App& app, Verb& chosen);    // admin ...
 void AddCompletionVerb(CLI::App& app, Verb& chosen);
 
 // Prints a value as `call` and `get --value` do. `raw`: the bytes and nothing else.

@@ -101,7 +101,7 @@ class WithoutServer(unittest.TestCase):
     def test_bash_completion(self):
         script = muster("completion", "bash").stdout
         self.assertEqual(self.complete_bash(script, "muster "), sorted(
-            "submit call run wait gather watch get ls cancel rm promise functions info completion".split()))
+            "submit call run wait gather watch get ls cancel rm promise functions info admin completion".split()))
         self.assertEqual(self.complete_bash(script, "muster pro"), ["promise"])
         self.assertEqual(self.complete_bash(script, "muster promise "), ["create", "fail", "set"])
         self.assertIn("--first-exception", self.complete_bash(script, "muster wait --fi"))

@@ -4,6 +4,8 @@
         server.grpc                      # "127.0.0.1:40123"
         server.metric("muster_waits_open")
 
+Its store goes with its folder, unless `store` names another.
+
 Standard Python only.
 """
 
@@ -24,8 +26,9 @@ QUIET_SECONDS = 20
 
 
 class Musterd:
-    def __init__(self, program, flags=()):
+    def __init__(self, program, flags=(), store=None):
         self._program = program
+        self._store = store
         self._flags = list(flags)
         self.folder = None
         self.process = None
@@ -63,7 +66,7 @@ class Musterd:
             "--admin-listen=127.0.0.1:0",
             "--log-format=json",
             f"--files-root={files}",
-            f"--store-dir={os.path.join(self.folder, 'store')}",
+            f"--store-dir={self._store or os.path.join(self.folder, 'store')}",
             f"--ready-file={ready}",
             *self._flags,
         ]
