@@ -119,7 +119,7 @@ std::string Session::HintFor(const absl::Status& status) {
     case v1::ERROR_REASON_FUTURE_EXPIRED:
       return "results are kept for their --retention, an hour by default; submit it again with a longer one";
     case v1::ERROR_REASON_FUTURE_LOST:
-      return "an earlier run of the server had it and kept nothing, or has forgotten it; submit it again";
+      return "a server that was restarted had not recorded it; submit it again";
     case v1::ERROR_REASON_INVALID_ID:
       return "an id is what `muster submit` prints; `muster ls` shows those of this namespace";
     case v1::ERROR_REASON_REQUEST_ID_REUSED:
@@ -134,6 +134,12 @@ std::string Session::HintFor(const absl::Status& status) {
       return "`muster info` shows the durability in force; ask for less with --durability";
     case v1::ERROR_REASON_DRAINING:
       return "the server is shutting down; try again when it is back";
+    case v1::ERROR_REASON_RECOVERING:
+      return "it has just started; try again in a moment";
+    case v1::ERROR_REASON_STORE_FAILED:
+      return "its operator has to mend the disk and start it again; its log says what is wrong";
+    case v1::ERROR_REASON_STORE_FULL:
+      return "make room with `muster rm`, or ask its operator for a larger disk";
     case v1::ERROR_REASON_TOO_MANY_FUTURES:
     case v1::ERROR_REASON_QUEUE_FULL:
       return "try again when some jobs have ended; `muster info` shows the limits";

@@ -1,10 +1,13 @@
 #include "service/app/main.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "service/app/command_line.h"
 #include "service/app/config.h"
@@ -42,6 +45,24 @@ void CheckDeeply(LoadedConfig& loaded) {
   const auto material = LoadTlsMaterial({config.tls.cert, config.tls.key, config.tls.client_ca});
   if (!material.ok()) {
     loaded.problems.push_back({loaded.origins.at("tls.cert"), "tls", std::string(material.status().message())});
+  }
+}
+
+// A folder that the operator names must have a place: it may be a mount that is missing. The default's is made, as the
+// XDG base directory specification wants it: for the user alone.
+bool MakeDefaultStoreParent(const LoadedConfig& loaded) {
+  const std::string& origin = loaded.origins.at("store.dir");
+  if (loaded.config.durability == "none" || (origin != "XDG_STATE_HOME" && origin != "HOME")) return true;
+  std::string made;
+  const std::string parent = loaded.config.store.dir.substr(0, loaded.config.store.dir.rfind('/'));
+  for (size_t slash = parent.find('/', 1);; slash = parent.find('/', slash + 1)) {
+    made = parent.substr(0, slash);
+    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+      fmt::print(stderr, "musterd: can't make {}, where futures are to be kept: {}; set store.dir, or durability to none\n",
+                 made, std::strerror(errno));
+      return false;
+    }
+    if (slash == std::string::npos) return true;
   }
 }
 
@@ -105,6 +126,7 @@ int Main(int argc, const char* const* argv, const AddFunctions& add) {
     }
   }
 
+  if (!MakeDefaultStoreParent(loaded)) return kFailed;
   BlockSignals();
   StartLogging(loaded.config.log.level, loaded.config.log.format);
   const absl::Status status = RunServer(loaded.config, add);

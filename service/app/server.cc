@@ -313,8 +313,9 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   MUSTER_RETURN_IF_ERROR(StartAdmin());
 
   // Ids are never used again, not after a quick restart either: nothing is served in the second that gave the
-  // incarnation, so whoever starts later has another one. A store counts its starts itself.
-  while (!durable() && IncarnationAt(RealNow()) == IncarnationAt(started_)) usleep(5'000);
+  // incarnation, so whoever starts later has another one. A store counts its starts itself, from its first one on.
+  const bool counted = durable() && !store_->fresh;
+  while (!counted && IncarnationAt(RealNow()) == IncarnationAt(started_)) usleep(5'000);
   MUSTER_RETURN_IF_ERROR(server_->Start(*service_));
   WatchLoops();
   if (durable()) {
@@ -463,6 +464,7 @@ void Assembly::Drain(int signal) {
       base::LogWarning("jobs do not end after their cancel", {{"running", service_->RunningJobs()}});
     }
   }
+  if (durable()) service_->FlushBlocking();  // calls whose jobs have just ended are answered before the rest is refused
   service_->FinishDrain();
   const int64_t held = observer_->futures(), pending = observer_->pending();
   server_->StopCalls(kOpenCalls);

@@ -26,34 +26,46 @@ uint64_t CheckOf(const FutureId& id) {
   return (mixed ^ mixed >> 4) & 0xf;
 }
 
-class BitWriter {
+// Fields go in one after another, digits of five bits come out. Every answer has an id in it, so this counts.
+class DigitWriter {
  public:
   void Put(uint64_t value, int bits) {
-    for (int bit = bits - 1; bit >= 0; --bit, ++at_) digits_[at_ / 5] = digits_[at_ / 5] << 1 | (value >> bit & 1);
+    // At most four bits are left over, and a field has at most 48: they fit into one word.
+    left_ = left_ << bits | value;
+    left_bits_ += bits;
+    while (left_bits_ >= 5) {
+      left_bits_ -= 5;
+      text_[at_++] = kAlphabet[left_ >> left_bits_ & 0x1f];
+    }
+    left_ &= (uint64_t{1} << left_bits_) - 1;
   }
-  std::string ToText() const {
-    std::string text;
-    text.reserve(kDigits);
-    for (uint8_t digit : digits_) text.push_back(kAlphabet[digit]);
-    return text;
-  }
+  std::string ToText() const { return std::string(text_, kDigits); }
 
  private:
-  std::array<uint8_t, kDigits> digits_{};
+  uint64_t left_ = 0;
+  int left_bits_ = 0;
+  char text_[kDigits];
   int at_ = 0;
 };
 
-class BitReader {
+class DigitReader {
  public:
-  explicit BitReader(const std::array<uint8_t, kDigits>& digits) : digits_(digits) {}
+  explicit DigitReader(const std::array<uint8_t, kDigits>& digits) : digits_(digits) {}
   uint64_t Take(int bits) {
-    uint64_t value = 0;
-    for (; bits > 0; --bits, ++at_) value = value << 1 | (digits_[at_ / 5] >> (4 - at_ % 5) & 1);
+    while (left_bits_ < bits) {
+      left_ = left_ << 5 | digits_[at_++];
+      left_bits_ += 5;
+    }
+    left_bits_ -= bits;
+    const uint64_t value = left_ >> left_bits_;
+    left_ &= (uint64_t{1} << left_bits_) - 1;
     return value;
   }
 
  private:
   const std::array<uint8_t, kDigits>& digits_;
+  uint64_t left_ = 0;
+  int left_bits_ = 0;
   int at_ = 0;
 };
 
@@ -70,7 +82,7 @@ constexpr std::array<uint8_t, 256> kDigitValues = MakeDigitValues();
 std::string FutureId::ToText() const {
   MUSTER_DCHECK(sequence >> kSequenceBits == 0 && incarnation >> kIncarnationBits == 0 && shard >> kShardBits == 0)
       << "an id out of its range";
-  BitWriter writer;
+  DigitWriter writer;
   writer.Put(shard, kShardBits);
   writer.Put(incarnation, kIncarnationBits);
   writer.Put(sequence, kSequenceBits);
@@ -87,7 +99,7 @@ std::optional<FutureId> FutureId::Parse(std::string_view text) {
     digits[at] = kDigitValues[static_cast<unsigned char>(text[at])];
     if (digits[at] == 0xff) return std::nullopt;
   }
-  BitReader reader(digits);
+  DigitReader reader(digits);
   FutureId id;
   id.shard = static_cast<ShardIndex>(reader.Take(kShardBits));
   id.incarnation = static_cast<uint32_t>(reader.Take(kIncarnationBits));

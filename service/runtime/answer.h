@@ -39,8 +39,17 @@ class Answer final : private coro::Runnable, private Receiver {
  private:
   static void Resume(coro::Runnable& self) { static_cast<Answer&>(self).waiter_.resume(); }
   void OnEffect(core::Effect&& effect) override {
+    if (effect_.has_value()) return;  // it came after all, when the asker had been told that it would not
     effect_ = std::get<T>(std::move(effect));
     if (waiter_) runner_.loop().Schedule(*this);
+  }
+  // A submit may depend on what other shards say, and they say nothing any more once they are frozen.
+  void OnDrain(const absl::Status& refusal, bool last_step) override {
+    if (!last_step || effect_.has_value()) return;
+    T refused;
+    refused.token = token_;
+    refused.refusal = refusal;
+    OnEffect(std::move(refused));
   }
 
   ShardRunner& runner_;
@@ -49,9 +58,9 @@ class Answer final : private coro::Runnable, private Receiver {
   std::coroutine_handle<> waiter_;
 };
 
-// Calls `function(target)` on the target's loop and resumes on the home runner's with what it returned, once all that it
-// may have seen there is durable. Should that never be, it is called again: the shards are frozen then, and show only
-// what is.
+// Calls `function(target)` on the target's loop and resumes on the home runner's with what it returned, once all that
+// it may have seen there is durable. Should that never be, it is called again: the shards are frozen then, and show
+// only what is.
 template <typename Function>
 class [[nodiscard]] CallOn final : private coro::Runnable {
  public:

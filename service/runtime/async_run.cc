@@ -42,6 +42,8 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
   }
   CancelReply OnCancel() override {
     if (run_.forwarding()) return CancelReply::kForwarded;
+    // Nothing is cancelled or ends any more: the server does, and takes the body alone along.
+    if (runner_.frozen()) return CancelReply::kWake;
     // A cancel that was pending when the body began to await: asyncio cancels the awaited future with it.
     core::Cancel cancel;
     cancel.ns = ns_;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "service/jobs/error.h"
+#include "service/runtime/blocking_waiter.h"
 #include "service/runtime/job_run.h"
 
 namespace muster::runtime {
@@ -75,25 +76,12 @@ void BlockingRun::SayStarted() {
 
 // Holds the thread until it is recorded that the body runs: whatever happens then, it is not run again.
 bool BlockingRun::WaitUntilRecordedBlocking() {
-  struct Waiter final : DurableWaiter {
-    Waiter() : DurableWaiter([](coro::Runnable& self) { static_cast<Waiter&>(self).Say(); }) {}
-    void Say() {
-      base::MutexLock lock(mutex);
-      said = true;
-      changed.NotifyAll();
-    }
-    base::Mutex mutex;
-    base::CondVar changed;
-    bool said MUSTER_GUARDED_BY(mutex) = false;
-  };
-  Waiter waiter;
+  BlockingWaiter waiter;
   runner_.loop().Post([this, &waiter] {
     SayStarted();
     runner_.WhenDurable(waiter);
   });
-  base::MutexLock lock(waiter.mutex);
-  while (!waiter.said) waiter.changed.Wait(waiter.mutex);
-  return waiter.durable;
+  return waiter.WaitBlocking();
 }
 
 void BlockingRun::ReportProgress(double fraction, std::string message) {

@@ -5,6 +5,7 @@
 #include "service/base/failpoint.h"
 #include "service/base/mutex.h"
 #include "service/base/reason.h"
+#include "service/runtime/blocking_waiter.h"
 #include "service/runtime/shard_runner.h"
 
 namespace muster::runtime {
@@ -35,11 +36,9 @@ void ShardRunner::Hold(core::Effect&& effect) {
 }
 
 void ShardRunner::WhenDurable(DurableWaiter& waiter) {
-  if (!Undurable()) {
-    waiter.durable = !frozen_;
-    loop_.Schedule(waiter);
-    return;
-  }
+  // What is asked for once the shards are frozen is in no batch, whatever becomes of the one under way.
+  waiter.durable = !frozen_;
+  if (!Undurable()) return loop_.Schedule(waiter);
   held_.emplace_back().waiter = &waiter;
 }
 
@@ -72,7 +71,10 @@ void ShardRunner::Seal() {
 
 void ShardRunner::OnWritten() {
   committing_ = false;
-  if (!commit_.status.ok()) return OnJournalFailed();
+  if (!commit_.status.ok()) {
+    OnJournalFailed();
+    return SayClosed();  // whoever closes the journal may have begun to wait after the failure was known
+  }
   durable_batch_ = batch_;
   std::vector<Held> released = std::move(committed_);
   committed_.clear();
@@ -115,7 +117,13 @@ void ShardRunner::OnJournalFailed() {
   held_.clear();
   changed_.clear();
   Refuse(lost, refusal);
-  requests_.ForEach([&](Receiver& receiver) { receiver.OnDrain(refusal, /*last_step=*/true); });
+  // Somebody on another loop may have asked these shards after that loop had heard of the failure and before this one
+  // did: so each loop, once it is frozen, has all who wait anywhere told.
+  for (auto& runner : shared_.runners) {
+    runner->loop_.Post([&r = *runner, refusal] {
+      r.requests_.ForEach([&](Receiver& receiver) { receiver.OnDrain(refusal, /*last_step=*/true); });
+    });
+  }
   if (when_closed_) std::exchange(when_closed_, nullptr)();
 }
 
@@ -164,6 +172,7 @@ void ShardRunner::Refuse(std::vector<Held>& held, const absl::Status& refusal) {
 }
 
 void ShardRunner::Resume() {
+  if (frozen_) return;  // the server ends before it has begun; the jobs start when it is back
   bool more = false;
   size_t left = kResumedAtOnce;
   ForEachShard([&](core::ShardIndex index, core::Shard& shard) {
@@ -179,6 +188,12 @@ void ShardRunner::Resume() {
   });
   ArmFor(NextDeadline());
   if (more) loop_.Post([this] { Resume(); });
+}
+
+void ShardRunner::FlushBlocking() {
+  BlockingWaiter waiter;
+  loop_.Post([this, &waiter] { WhenDurable(waiter); });
+  waiter.WaitBlocking();
 }
 
 void ShardRunner::CloseJournalBlocking() {

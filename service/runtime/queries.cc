@@ -238,4 +238,16 @@ coro::Task<Service::Stats> Service::CollectStats() {
   co_return stats;
 }
 
+coro::Task<void> Service::CheckInvariants() {
+  ShardRunner& here = impl_->Here();
+  for (auto& runner : impl_->shared.runners) {
+    const auto check = [](ShardRunner& owner) {
+      owner.ForEachShard([](core::ShardIndex, core::Shard& shard) { shard.CheckInvariants(); });
+      return true;
+    };
+    CallOn call(here, *runner, check);
+    co_await call;
+  }
+}
+
 }  // namespace muster::runtime

@@ -92,7 +92,8 @@ class Recovery {
           fmt::format("future {} is of a namespace that is not there: {}", record.id.ToText(), record.ns));
     }
     if (record.kind == core::FutureKind::kJob) {
-      if (record.function >= store_.current_functions.size()) {
+      if (record.function >= store_.current_functions.size() ||
+          store_.current_functions[record.function] == Store::kNoFunction) {
         return absl::DataLossError(
             fmt::format("future {} calls a function that is not there: {}", record.id.ToText(), record.function));
       }
@@ -198,6 +199,10 @@ void Service::SetStoreFull(bool full) { impl_->shared.store_full.store(full, std
 
 bool Service::JournalIdle() const {
   return impl_->shared.committer == nullptr || impl_->shared.committer->idle();
+}
+
+void Service::FlushBlocking() {
+  for (auto& runner : impl_->shared.runners) runner->FlushBlocking();
 }
 
 void Service::StopJournal() {

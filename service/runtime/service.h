@@ -128,6 +128,8 @@ class Service {
   bool JournalIdle() const;
   // New futures are refused with STORE_FULL while it is set. Any thread.
   void SetStoreFull(bool full);
+  // Blocks until everything that has happened on the loops by now is durable, and whoever waited for it has been told.
+  void FlushBlocking();
   // Blocks until everything that has happened on the loops is durable, then stops the journal's thread; what happens
   // afterwards is not recorded. The last step of a drain before the loops stop.
   void StopJournal();
@@ -198,6 +200,8 @@ class Service {
   };
   // Collected on every loop; resumes on the caller's.
   coro::Task<Stats> CollectStats();
+  // Aborts on what must never be, in any shard. For tests.
+  coro::Task<void> CheckInvariants();
 
  private:
   class Impl;

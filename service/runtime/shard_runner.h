@@ -76,10 +76,13 @@ class ShardRunner : private coro::Timer {
 
   // Starts the jobs that were restored, some each turn.
   void Resume();
+  // From any thread but the loop's: waits until all that has happened by now is durable and let out.
+  void FlushBlocking();
   // From any thread but the loop's: waits until all that has happened is durable. From then on nothing is recorded.
   void CloseJournalBlocking();
   // Nothing changes any more; bodies go on, and their ends are ignored.
   void Freeze(absl::Status refusal);
+  bool frozen() const { return frozen_; }
   // The journal has failed: whoever waits is told so, and nothing changes any more. Idempotent.
   void OnJournalFailed();
   // Counts and limits follow from it.

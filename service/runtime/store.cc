@@ -24,6 +24,7 @@ absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, S
       return absl::OkStatus();
     }));
     if (!empty) return absl::DataLossError("the store has rows and no header: restore a backup");
+    store.fresh = true;
     return absl::OkStatus();
   }
   MUSTER_ASSIGN_OR_RETURN(const rows::HeaderRow header, rows::DecodeHeader(*row));
@@ -70,7 +71,11 @@ absl::StatusOr<Store> OpenStore(store::Journal& journal, jobs::Registry& registr
   std::string key, value;
   core::FunctionId next = stored.empty() ? 0 : stored.rbegin()->first + 1;
   std::map<std::string, core::FunctionId> by_name;
-  for (const auto& [number, function] : stored) by_name[function.name] = number;
+  for (const auto& [number, function] : stored) {
+    if (!by_name.emplace(function.name, number).second) {
+      return absl::DataLossError(fmt::format("the store knows function \"{}\" by two numbers", function.name));
+    }
+  }
   const size_t registered = registry.size();
   store.current_functions.resize(next, Store::kNoFunction);
   for (core::FunctionId id = 0; id < registered; ++id) {

@@ -25,6 +25,7 @@ struct Store {
   std::vector<core::FunctionId> current_functions;  // the reverse; kNoFunction where there is none
   std::vector<std::pair<core::NamespaceId, std::string>> namespaces;
   bool fail_unknown_functions = false;
+  bool fresh = false;  // it was made just now
 
   static constexpr core::FunctionId kNoFunction = 0xffffffff;
 };

@@ -268,6 +268,7 @@ std::string Judge::WhyNot(const Record& record, const Fact& fact) const {
       break;
     case Spec::Body::kSleep:
     case Spec::Body::kFile:
+    case Spec::Body::kChecksum:
       good = record.state == State::kSucceeded && record.b.starts_with("value ");
       break;
     case Spec::Body::kFail:

@@ -67,6 +67,8 @@ bool Loop::Prepare() {
   if (options_.durable()) {
     server.flags.push_back("--durability=" + options_.durability);
     server.flags.push_back("--store-dir=" + folder_ + "/store");
+  } else {
+    server.flags.push_back("--durability=none");
   }
   server.flags.insert(server.flags.end(), options_.musterd_flags.begin(), options_.musterd_flags.end());
   server_ = std::make_unique<Server>(std::move(server));
@@ -86,6 +88,7 @@ void Loop::StartClients() {
   for (int count = 0; count < options_.bulk_clients; ++count) {
     threads_.emplace_back("bulks", [this, client = add(), scenarios] { RunBulks(*client, archive_, scenarios); });
   }
+  threads_.emplace_back("heavy", [client = add()] { RunHeavy(*client); });
   threads_.emplace_back("audit", [this, client = add()] { RunAudit(*client, archive_); });
   for (int group = 0; group < options_.history_groups; ++group) {
     threads_.emplace_back("histories",
@@ -309,7 +312,9 @@ int Loop::RunBlocking() {
         fmt::format("Everything is in {} (ledger, store, logs).\nAgain, as far as chance allows: crash_loop --seed {} "
                     "--kills {} --linearizability {}",
                     folder_, options_.seed, options_.kills, options_.histories));
-  } else if (!options_.keep) {
+  }
+  // A server that keeps nothing is meant to fail, and leaves nothing of interest.
+  if (!options_.keep && (good || options_.durability == "none")) {
     std::error_code error;
     fs::remove_all(folder_, error);
   }

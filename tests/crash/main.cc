@@ -10,8 +10,6 @@
 namespace muster::crash {
 namespace {
 
-constexpr int kSkipped = 77;  // what ctest counts as skipped
-
 // Of a kept ledger.
 int JudgeLedger(const std::string& path) {
   Judge judge;
@@ -61,10 +59,6 @@ int Main(int argc, char** argv) {
     if (kills->count() == 0) options.kills = 2500;
     if (submits->count() == 0) options.submits = 1'000'000;
     if (batch->count() == 0) options.batch = 2000;
-  }
-  if (options.durable() && HelpOf(options.musterd).find("--store-dir") == std::string::npos) {
-    fmt::print("SKIPPED: {} keeps nothing: it has no --store-dir\n", options.musterd);
-    return kSkipped;
   }
   return Loop(options).RunBlocking();
 }

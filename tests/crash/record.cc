@@ -9,7 +9,7 @@
 namespace muster::crash {
 namespace {
 
-constexpr std::string_view kBodies[] = {"echo", "sleep", "fail", "file", "promise", "gather"};
+constexpr std::string_view kBodies[] = {"echo", "sleep", "fail", "file", "checksum", "promise", "gather"};
 constexpr std::string_view kStates[] = {"UNSPECIFIED", "PENDING",   "DELAYED", "QUEUED",
                                         "RUNNING",     "SUCCEEDED", "FAILED",  "CANCELLED"};
 

@@ -17,12 +17,13 @@ namespace muster::crash {
 // What a future is to be. Its key is its request id; name and label follow from the key, so that a future that comes
 // back with another's spec is noticed.
 struct Spec {
-  enum class Body : uint8_t { kEcho, kSleep, kFail, kFile, kPromise, kGather };
+  enum class Body : uint8_t { kEcho, kSleep, kFail, kFile, kChecksum, kPromise, kGather };
   Body body = Body::kEcho;
   bool at_most_once = false;
   bool return_exceptions = false;
   uint32_t delay_ms = 0;
-  std::string value{};                 // echo: the text; sleep: seconds; fail: the message; file: what is written
+  std::string
+      value{};  // echo: the text; sleep: seconds; fail: the message; file: what is written; checksum: KiB of input
   std::vector<std::string> members{};  // keys
 
   bool is_job() const { return body != Body::kPromise && body != Body::kGather; }

@@ -300,6 +300,21 @@ void RunBulks(Client& client, Archive& archive, const ScenarioOptions& options) 
   }
 }
 
+void RunHeavy(Client& client) {
+  constexpr int kInputs = 3;  // together they fit into a message
+  const Spec spec{.body = Body::kChecksum, .value = "900"};
+  while (!client.run().target.finishing()) {
+    std::vector<Client::Item> items;
+    Keys keys;
+    for (int count = 0; count < kInputs; ++count) {
+      keys.push_back(client.NewKey());
+      items.emplace_back(keys.back(), spec);
+    }
+    if (!client.SubmitBatch(items) || !client.AwaitDone(keys) || !client.Delete(keys)) return;
+    PauseABit(client, 20);
+  }
+}
+
 void RunAudit(Client& client, Archive& archive) {
   Archive::Entry entry;
   while (!client.run().target.finishing()) {

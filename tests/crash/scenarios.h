@@ -40,6 +40,9 @@ struct ScenarioOptions {
 void RunScenarios(Client& client, Archive& archive, const ScenarioOptions& options);
 // Only bulks.
 void RunBulks(Client& client, Archive& archive, const ScenarioOptions& options);
+// Big inputs, one after another. They keep the disk busy for milliseconds at a time, in which the commits of others
+// wait: a server that answered before its commit would be found out then.
+void RunHeavy(Client& client);
 // Looks at what is archived, and lets go of the oldest.
 void RunAudit(Client& client, Archive& archive);
 

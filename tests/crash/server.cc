@@ -41,16 +41,6 @@ std::string StatusText(int status) {
                              : fmt::format("exit status {}", WEXITSTATUS(status));
 }
 
-std::string HelpOf(const std::string& program) {
-  std::string text;
-  FILE* pipe = popen(fmt::format("'{}' --help 2>&1", program).c_str(), "r");
-  if (pipe == nullptr) return text;
-  char buffer[4096];
-  while (const size_t count = fread(buffer, 1, sizeof buffer, pipe)) text.append(buffer, count);
-  pclose(pipe);
-  return text;
-}
-
 void Server::Spawn(const std::string& failpoint) {
   std::vector<std::string> arguments = {
       options_.program,    "--grpc-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0",

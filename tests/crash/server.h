@@ -61,7 +61,4 @@ class Server {
 // "exit status 1", "signal 9".
 std::string StatusText(int status);
 
-// What the program's --help says, to tell whether it knows an option.
-std::string HelpOf(const std::string& program);
-
 }  // namespace muster::crash

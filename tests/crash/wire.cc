@@ -89,6 +89,12 @@ pb::FutureSpec MessageOf(const std::string& key, const Spec& spec, const std::ve
       fields["data"].set_string_value(spec.value);
       break;
     }
+    case Spec::Body::kChecksum: {
+      call.set_function("checksum");
+      auto& fields = *call.mutable_input()->mutable_json()->mutable_struct_value()->mutable_fields();
+      fields["data"].set_string_value(std::string(std::stoul(spec.value) << 10, 'x'));
+      break;
+    }
     case Spec::Body::kGather:
       message.mutable_gather()->set_return_exceptions(spec.return_exceptions);
       for (const std::string& id : member_ids) message.mutable_gather()->add_ids(id);

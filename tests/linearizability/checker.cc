@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -123,8 +124,8 @@ class Search {
       events_.push_back({at, false, operations_[at]->responded});
     }
     // At the same instant calls come first: what touches may overlap, and a tie must not become a false alarm.
-    std::stable_sort(events_.begin() + 1, events_.end(), [](const Event& a, const Event& b) {
-      return a.at != b.at ? a.at < b.at : a.is_call && !b.is_call;
+    std::sort(events_.begin() + 1, events_.end(), [](const Event& a, const Event& b) {
+      return std::tuple(a.at, !a.is_call, a.operation) < std::tuple(b.at, !b.is_call, b.operation);
     });
     std::vector<size_t> answers(operations_.size());
     for (size_t at = 0; at < events_.size(); ++at) {

@@ -119,6 +119,11 @@ TEST(Linearizability, ALostOperationHasNoEffectAfterItsServersDeath) {
   EXPECT_FALSE(History().Settle(1, 2, Reply::kLost, "a").Submit(3, 4, Reply::kCreated).Done(5, 6, "a").ok());
 }
 
+TEST(Linearizability, ACallToTheDeadChangesNothing) {
+  // Its server died at 5, and it was made at 6.
+  EXPECT_TRUE(History().Submit(1, 2, Reply::kCreated).Settle(6, 5, Reply::kLost, "a").Pending(7, 8).ok());
+}
+
 TEST(Linearizability, ALostSettleBindsOnceItWasSeen) {
   const auto begin = [] {
     return History().Submit(1, 2, Reply::kCreated).Settle(3, kNever, Reply::kLost, "a", "r").Pending(5, 6);

@@ -1,5 +1,6 @@
 #include "tests/linearizability/history.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -80,7 +81,8 @@ void Recorder::Answer(size_t at, Reply reply, std::string result, Instant now) {
 void Recorder::Lose(size_t at, Instant no_effect_after) {
   MUSTER_CHECK(at < operations_.size()) << "an operation that was not invoked is lost";
   operations_[at].reply = Reply::kLost;
-  operations_[at].responded = no_effect_after;
+  // A call to a server that is known to be dead ends when it begins.
+  operations_[at].responded = std::max(no_effect_after, operations_[at].invoked);
 }
 
 void Recorder::Append(const Recorder& other) {

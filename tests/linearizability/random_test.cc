@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -123,7 +125,9 @@ std::vector<Operation> RandomHistory(Dice& dice, int size, int overlap) {
     point.operation.responded = point.at + dice.Below(overlap);
     points.push_back(point);
   }
-  std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.at < b.at; });
+  std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
+    return std::pair(a.at, a.operation.client) < std::pair(b.at, b.operation.client);
+  });
   Server server;
   std::vector<Operation> history;
   for (Point& point : points) {

@@ -71,8 +71,10 @@ TEST(ToGrpc, EveryReasonHasErrorInfoWithTheDomain) {
     EXPECT_EQ(info.reason(), base::ReasonName(reason));
     EXPECT_EQ(info.domain(), "muster");
     EXPECT_EQ(info.metadata().at("field"), "some.field");
-    const bool is_temporary = status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
-                              status.error_code() == grpc::StatusCode::UNAVAILABLE;
+    // A disk that has failed does not mend itself.
+    const bool is_temporary = (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
+                               status.error_code() == grpc::StatusCode::UNAVAILABLE) &&
+                              reason != Reason::kStoreFailed;
     EXPECT_EQ(details.count("RetryInfo"), is_temporary ? 1u : 0u) << base::ReasonName(reason);
     EXPECT_EQ(details.count("QuotaFailure"), status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ? 1u : 0u);
   }

@@ -39,6 +39,11 @@ class ConfigTest : public ::testing::Test {
   LoadedConfig LoadFile(const std::string& text) {
     ConfigSources sources;
     sources.file = File(text);
+    return Load(std::move(sources));
+  }
+  // As a process that has a home, which is where its futures are kept.
+  static LoadedConfig Load(ConfigSources sources) {
+    sources.environment.emplace("HOME", "/somewhere");
     return LoadConfig(sources);
   }
   static std::vector<std::string> Texts(const LoadedConfig& loaded) {
@@ -51,10 +56,28 @@ class ConfigTest : public ::testing::Test {
 };
 
 TEST_F(ConfigTest, WithoutAnythingTheDefaultsAreValid) {
-  const LoadedConfig loaded = LoadConfig({});
+  const LoadedConfig loaded = Load({});
   EXPECT_THAT(Texts(loaded), IsEmpty());
   EXPECT_EQ(loaded.config.grpc.listen, "127.0.0.1:7411");
   EXPECT_EQ(loaded.origins.at("loops"), "default");
+}
+
+TEST_F(ConfigTest, FuturesAreKeptBelowTheStateFolderOfTheUser) {
+  ConfigSources sources;
+  sources.environment = {{"HOME", "/somewhere"}};
+  EXPECT_EQ(LoadConfig(sources).config.store.dir, "/somewhere/.local/state/muster");
+  sources.environment["XDG_STATE_HOME"] = "relative";  // is to be ignored
+  EXPECT_EQ(LoadConfig(sources).config.store.dir, "/somewhere/.local/state/muster");
+  sources.environment["XDG_STATE_HOME"] = "/elsewhere";
+  const LoadedConfig loaded = LoadConfig(sources);
+  EXPECT_EQ(loaded.config.store.dir, "/elsewhere/muster");
+  EXPECT_EQ(loaded.origins.at("store.dir"), "XDG_STATE_HOME");
+  sources.flags["store.dir"] = {"/given"};
+  EXPECT_EQ(LoadConfig(sources).config.store.dir, "/given");
+  EXPECT_THAT(Texts(LoadConfig({})), ElementsAre(HasSubstr("neither XDG_STATE_HOME nor HOME")));
+  sources = {};
+  sources.flags["durability"] = {"none"};
+  EXPECT_THAT(Texts(LoadConfig(sources)), IsEmpty());
 }
 
 TEST_F(ConfigTest, FlagsWinOverTheEnvironmentOverTheFileOverDefaults) {
@@ -62,7 +85,7 @@ TEST_F(ConfigTest, FlagsWinOverTheEnvironmentOverTheFileOverDefaults) {
   sources.file = File("loops: 2\nblocking:\n  threads: 5\n  queue: 6\nlog: {level: debug}\n");
   sources.environment = {{"MUSTER_LOOPS", "3"}, {"MUSTER_BLOCKING_THREADS", "7"}, {"MUSTER_PORT_7411_TCP", "x"}};
   sources.flags = {{"loops", {"4"}}};
-  const LoadedConfig loaded = LoadConfig(sources);
+  const LoadedConfig loaded = Load(sources);
   EXPECT_THAT(Texts(loaded), IsEmpty());
   EXPECT_EQ(loaded.config.loops, 4u);
   EXPECT_EQ(loaded.origins.at("loops"), "--loops");
@@ -116,9 +139,9 @@ TEST_F(ConfigTest, AFileThatIsNoYamlOrNoMappingOrNotThereIsOneProblem) {
   EXPECT_THAT(Texts(LoadFile(std::string(2 << 20, '#'))), ElementsAre(HasSubstr("larger than 1MiB")));
   ConfigSources sources;
   sources.file = (folder_ / "none.yaml").string();
-  EXPECT_THAT(Texts(LoadConfig(sources)), ElementsAre(HasSubstr("No such file")));
+  EXPECT_THAT(Texts(Load(sources)), ElementsAre(HasSubstr("No such file")));
   sources.file = folder_.string();
-  EXPECT_THAT(Texts(LoadConfig(sources)), ElementsAre(HasSubstr("can't be read")));
+  EXPECT_THAT(Texts(Load(sources)), ElementsAre(HasSubstr("can't be read")));
 }
 
 TEST_F(ConfigTest, AddressesBeyondLoopbackNeedTlsOrInsecure) {
@@ -152,9 +175,9 @@ TEST_F(ConfigTest, ListsComeFromYamlVariablesAndRepeatedFlags) {
               ElementsAre("127.0.0.1", "10.0.0.0/8"));
   ConfigSources sources;
   sources.environment = {{"MUSTER_HTTP_ALLOW_PRIVATE", " 127.0.0.1 , ::1"}};
-  EXPECT_THAT(LoadConfig(sources).config.http.allow_private, ElementsAre("127.0.0.1", "::1"));
+  EXPECT_THAT(Load(sources).config.http.allow_private, ElementsAre("127.0.0.1", "::1"));
   sources.flags = {{"http.allow_private", {"127.0.0.2", "127.0.0.3,127.0.0.4"}}};
-  EXPECT_THAT(LoadConfig(sources).config.http.allow_private, ElementsAre("127.0.0.2", "127.0.0.3", "127.0.0.4"));
+  EXPECT_THAT(Load(sources).config.http.allow_private, ElementsAre("127.0.0.2", "127.0.0.3", "127.0.0.4"));
 }
 
 TEST_F(ConfigTest, PrintedConfigurationGivesTheSameValuesAgain) {
@@ -166,7 +189,7 @@ TEST_F(ConfigTest, PrintedConfigurationGivesTheSameValuesAgain) {
                          {"MUSTER_LIMITS_POLL_MAX", "1m30s"},
                          {"MUSTER_INSECURE", "yes"},
                          {"MUSTER_LIMITS_NAMESPACE_BYTES_MAX", "3000000"}};
-  const LoadedConfig first = LoadConfig(sources);
+  const LoadedConfig first = Load(sources);
   ASSERT_THAT(Texts(first), IsEmpty());
   const std::string printed = PrintConfig(first);
   EXPECT_THAT(printed, HasSubstr("loops: 3"));
@@ -237,6 +260,7 @@ TEST(CommandLineTest, AFlagGivenTwiceIsAProblem) {
   const CommandLine line = Parse({"--loops", "1", "--loops", "2"});
   ConfigSources sources;
   sources.flags = line.flags;
+  sources.environment["HOME"] = "/somewhere";
   const LoadedConfig loaded = LoadConfig(sources);
   ASSERT_EQ(loaded.problems.size(), 1u);
   EXPECT_EQ(ToString(loaded.problems.front()), "--loops: loops: given twice");

@@ -92,7 +92,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
     pool.clock = &clock_;
     pool_ = std::make_unique<executor::BlockingPool>(std::move(pool));
     std::vector<executor::Loop*> loops;
-    for (int i = 0; i < GetParam().loops; ++i) {
+    for (int i = 0; i < LoopCount(); ++i) {
       executor::Loop::Options loop;
       loop.name = "loop-" + std::to_string(i);
       loop.clock = &clock_;
@@ -101,7 +101,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
       loops.push_back(&loops_.back()->loop());
     }
     if (GetParam().journaled) OpenStoreFor(options);
-    service_ = std::make_unique<Service>(options, *registry_, loops, *pool_, clock_, observer_);
+    service_ = std::make_unique<Service>(options, *registry_, loops, *pool_, clock_, ObserverOf());
     if (GetParam().journaled) {
       absl::StatusOr<Recovered> recovered = service_->Recover();
       ASSERT_TRUE(recovered.ok()) << recovered.status().ToString();
@@ -113,8 +113,13 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
                                                    [this] { return service_->JournalIdle(); });
   }
 
+  // For fixtures that put something in between, or start again otherwise than they began.
+  virtual std::unique_ptr<store::Journal> OpenJournal() { return store::OpenMemoryJournal(disk_); }
+  virtual Observer& ObserverOf() { return observer_; }
+  virtual int LoopCount() const { return GetParam().loops; }
+
   void OpenStoreFor(Service::Options& options) {
-    journal_ = store::OpenMemoryJournal(disk_);
+    journal_ = OpenJournal();
     StoreOptions store;
     store.version = "test";
     absl::StatusOr<Store> opened = OpenStore(*journal_, *registry_, store);
@@ -141,7 +146,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
     journal_.reset();
   }
 
-  void RegisterBodies() {
+  virtual void RegisterBodies() {
     ASSERT_TRUE(registry_->AddAsync("echo", "", {}, &Echo).ok());
     ASSERT_TRUE(registry_->AddAsync("sleep", "", {}, &SleepBody).ok());
     ASSERT_TRUE(registry_->AddAsync("fail", "", {}, &Fail).ok());
