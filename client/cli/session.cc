@@ -119,11 +119,7 @@ std::string Session::HintFor(const absl::Status& status) {
     case v1::ERROR_REASON_FUTURE_EXPIRED:
       return "results are kept for their --retention, an hour by default; submit it again with a longer one";
     case v1::ERROR_REASON_FUTURE_LOST:
-<<<<<<< HEAD
-      return "an earlier run of the server had it and kept nothing, or has forgotten it; submit it again";
-=======
-      return "a server that was restarted had not recorded it; submit it again";
->>>>>>> main
+      return "an earlier run of the server had not recorded it; submit it again";
     case v1::ERROR_REASON_INVALID_ID:
       return "an id is what `muster submit` prints; `muster ls` shows those of this namespace";
     case v1::ERROR_REASON_REQUEST_ID_REUSED:

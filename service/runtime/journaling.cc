@@ -192,7 +192,11 @@ void ShardRunner::Resume() {
 
 void ShardRunner::FlushBlocking() {
   BlockingWaiter waiter;
-  loop_.Post([this, &waiter] { WhenDurable(waiter); });
+  loop_.Post([this, &waiter] {
+    // Those of a recovery too, which went by the shards alone.
+    ForEachShard([this](core::ShardIndex index, core::Shard& shard) { NoteChanges(shard, index); });
+    WhenDurable(waiter);
+  });
   waiter.WaitBlocking();
 }
 

@@ -187,6 +187,8 @@ absl::StatusOr<Recovered> Service::Recover() {
 
 void Service::Resume() {
   Shared& shared = impl_->shared;
+  // What the recovery itself has decided (an interrupted job's end, say) is durable before anybody can see it.
+  FlushBlocking();
   shared.recovering.store(false, std::memory_order_release);
   for (auto& runner : shared.runners) {
     runner->loop().Post([&r = *runner] { r.Resume(); });

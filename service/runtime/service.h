@@ -118,7 +118,8 @@ class Service {
   // asked of the service. DATA_LOSS: what is stored contradicts itself. FAILED_PRECONDITION: it needs what this server
   // does not have.
   absl::StatusOr<Recovered> Recover();
-  // Opens the service; jobs that were left start, in order. Any thread.
+  // Opens the service; jobs that were left start, in order. Blocks until what Recover has decided is durable, while the
+  // loops run.
   void Resume();
   // Any thread.
   bool recovering() const;
