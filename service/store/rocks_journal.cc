@@ -10,6 +10,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/utilities/checkpoint.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "service/base/failpoint.h"
@@ -325,6 +326,7 @@ absl::Status RocksJournal::MakeBackup(const std::string& partial) {
   MUSTER_RETURN_IF_ERROR(detail::ToStatus(rocksdb::Checkpoint::Create(&db_, &made), "back up", options_.path));
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   MUSTER_RETURN_IF_ERROR(detail::ToStatus(checkpoint->CreateCheckpoint(partial), "back up", options_.path));
+  chmod(partial.c_str(), 0700);  // as the store itself
   RocksOptions copy = options_;
   copy.path = partial;
   MUSTER_ASSIGN_OR_RETURN(const detail::Probe probe, detail::ProbeCopy(copy));

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/env.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "service/base/status.h"
@@ -138,7 +139,10 @@ absl::Status MakeFolder(rocksdb::Env* env, const std::string& folder) {
         "\"{}\", the folder in which \"{}\" is to lie, does not exist: make it, or mount what belongs there", parent,
         folder));
   }
+  const bool fresh = IsMissing(env->FileExists(folder));
   MUSTER_RETURN_IF_ERROR(ToStatus(env->CreateDirIfMissing(folder), "make the folder of", folder));
+  // Payloads lie here as they are: for the server's user alone. A folder that was there keeps the mode that it was given.
+  if (fresh) chmod(folder.c_str(), 0700);
   return SyncFolder(env, parent);
 }
 

@@ -55,6 +55,15 @@ class FolderTest : public testing::Test {
   RocksOptions options_{.path = folder_ / "store"};
 };
 
+TEST_F(FolderTest, IsForItsUserAlone) {
+  auto journal = Open();
+  ASSERT_OK(journal.status());
+  const fs::perms all = fs::perms::owner_all;
+  EXPECT_EQ(fs::status(options_.path).permissions(), all);
+  ASSERT_OK((*journal)->Backup(folder_ / "backup"));
+  EXPECT_EQ(fs::status(folder_ / "backup").permissions(), all);
+}
+
 TEST_F(FolderTest, RefusesWhatIsNoPlaceForAStore) {
   options_.path = "";
   ExpectRefused(absl::StatusCode::kInvalidArgument, "no path");
