@@ -39,7 +39,8 @@ std::vector<Option> ServerOptions() {
       {"tls.client_ca", kText, MUSTER_FIELD(std::string, tls.client_ca),
        "PEM file with the authorities of client certificates. Turns mutual TLS on: others are refused."},
       {"durability", kChoice, MUSTER_FIELD(std::string, durability),
-       "What an acknowledged future survives. sync: a loss of power, if the disk honours flushes; async: a crash of the "
+       "What an acknowledged future survives. sync: a loss of power, if the disk honours flushes; async: a crash of "
+       "the "
        "process, and a loss of power save for the last second; none: nothing, it is held in memory.",
        0, UINT64_MAX, "sync,async,none"},
       {"store.dir",

@@ -58,7 +58,8 @@ bool MakeDefaultStoreParent(const LoadedConfig& loaded) {
   for (size_t slash = parent.find('/', 1);; slash = parent.find('/', slash + 1)) {
     made = parent.substr(0, slash);
     if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
-      fmt::print(stderr, "musterd: can't make {}, where futures are to be kept: {}; set store.dir, or durability to none\n",
+      fmt::print(stderr,
+                 "musterd: can't make {}, where futures are to be kept: {}; set store.dir, or durability to none\n",
                  made, std::strerror(errno));
       return false;
     }

@@ -279,7 +279,8 @@ absl::StatusOr<std::string> Assembly::Command(std::string_view target) {
     return store_watch_->State() + "\n";
   }
   constexpr std::string_view kAdvance = "/clock/advance/";
-  if (manual_time_ == nullptr || !target.starts_with(kAdvance)) return absl::NotFoundError("there is no such command here");
+  if (manual_time_ == nullptr || !target.starts_with(kAdvance))
+    return absl::NotFoundError("there is no such command here");
   const std::optional<base::Duration> by = ParseDuration(target.substr(kAdvance.size()));
   if (!by.has_value()) return absl::InvalidArgumentError("no duration; write one such as 90s or 1h30m");
   if (!manual_time_->AdvanceBlocking(*by, kAdvanceLimit)) {

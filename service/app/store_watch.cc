@@ -16,7 +16,8 @@ constexpr size_t kNameMax = 64;
 bool IsBackupName(std::string_view name) {
   if (name.empty() || name.size() > kNameMax || name.front() == '.') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -99,11 +100,10 @@ void StoreWatch::Look() {
   full_.store(over || low, std::memory_order_relaxed);
   if (options_.on_full) options_.on_full(over || low);
   if (over || low) {
-    base::LogError(
-        "the store is full: new futures are refused until there is room",
-        {{"why", over ? "store.bytes_max is reached" : "the disk has less room than store.free_bytes_min"},
-         {"disk_bytes", BytesText(stats.disk_bytes)},
-         {"free_bytes", BytesText(stats.free_bytes)}});
+    base::LogError("the store is full: new futures are refused until there is room",
+                   {{"why", over ? "store.bytes_max is reached" : "the disk has less room than store.free_bytes_min"},
+                    {"disk_bytes", BytesText(stats.disk_bytes)},
+                    {"free_bytes", BytesText(stats.free_bytes)}});
   } else {
     base::LogInfo("the store has room again", {{"free_bytes", BytesText(stats.free_bytes)}});
   }

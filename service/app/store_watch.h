@@ -1,7 +1,7 @@
 // Looks after the store while the server runs: how full it and its disk are, and what an operator asks of it.
 //
-// Threading: a thread of its own, for what blocks; everything else from any thread. Lifetime: journal and service outlive
-// it; it ends before the journal does.
+// Threading: a thread of its own, for what blocks; everything else from any thread. Lifetime: journal and service
+// outlive it; it ends before the journal does.
 #pragma once
 
 #include <atomic>
@@ -35,7 +35,8 @@ class StoreWatch {
   store::JournalStats stats() const;
   bool full() const { return full_.load(std::memory_order_relaxed); }
 
-  // "compact", "verify" or "backup/NAME": begins it, one at a time. INVALID_ARGUMENT, UNAVAILABLE when one is under way.
+  // "compact", "verify" or "backup/NAME": begins it, one at a time. INVALID_ARGUMENT, UNAVAILABLE when one is under
+  // way.
   absl::Status Begin(std::string_view operation);
   // "idle", "running OPERATION", "done OPERATION: ...", "failed OPERATION: ..."
   std::string State() const;

@@ -48,8 +48,8 @@ absl::Status ArmFailpoints(std::string_view text) {
     const std::string_view one = text.substr(0, comma);
     Armed entry;
     if (!ParseOne(one, &entry)) {
-      return absl::InvalidArgumentError(fmt::format(
-          "failpoint \"{}\": write NAME:kill:COUNT or NAME:fail:COUNT, such as commit.sealed:kill:3", one));
+      return absl::InvalidArgumentError(
+          fmt::format("failpoint \"{}\": write NAME:kill:COUNT or NAME:fail:COUNT, such as commit.sealed:kill:3", one));
     }
     parsed.push_back(std::move(entry));
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);

@@ -184,9 +184,9 @@ struct ShardMessage {
   FutureId subscriber;  // a combinator, or a job that awaits
   uint32_t index = 0;   // which member of it; for an awaiting job its await's count
   NamespaceId ns = 0;
-  uint32_t times = 1;  // kCancelMember: of all so far, so that a repetition adds nothing; kSettled: how many took
-  uint32_t depth = 0;  // kSubscribed: how deep the target nests; kCancelMember: shards it came through
-  uint64_t walk = 0;   // kCancelMember: which cancel this is a part of, so that it ends in a circle of awaits
+  uint32_t times = 1;   // kCancelMember: of all so far, so that a repetition adds nothing; kSettled: how many took
+  uint32_t depth = 0;   // kSubscribed: how deep the target nests; kCancelMember: shards it came through
+  uint64_t walk = 0;    // kCancelMember: which cancel this is a part of, so that it ends in a circle of awaits
   bool relink = false;  // kSubscribe: sent again after a restart, so a target that was deleted meanwhile is found too
   std::string message;
   int refusal = -1;  // kSubscribed: -1, or the base::Reason as a number

@@ -88,7 +88,7 @@ struct PromiseSettled {
 };
 struct CancelAnswered {
   Token token = kNoToken;
-  absl::Status refusal;  // of the whole: the shard is frozen
+  absl::Status refusal;                                    // of the whole: the shard is frozen
   std::vector<std::pair<FutureId, CancelEffect>> effects;  // for ids: in the order asked; for a group: its live members
 };
 struct WaitEnded {

@@ -1,8 +1,8 @@
 // What of a shard must survive a crash, as plain values: what `Shard::TakeChanges` hands out and `Shard::Restore` takes
 // back. How they become bytes is the codec's matter (service/rows).
 //
-// Waits, streams, attached calls and awaits are not here: those who had them open are gone with the process. Nor is what
-// one shard knows of another's interest in its futures, save the cancels it was sent: the other shard asks again.
+// Waits, streams, attached calls and awaits are not here: those who had them open are gone with the process. Nor is
+// what one shard knows of another's interest in its futures, save the cancels it was sent: the other shard asks again.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ struct RequestRecord {
   std::string request_id;
   FutureId id;
   uint64_t spec_hash = 0;
-  base::Duration window{0};                   // how long it is remembered once the future is gone
-  base::Instant expire_time = base::kNever;   // kNever: its future lives
-  State elsewhere_state = State::kPending;    // done: a shield of this other shard's future, which ended so
+  base::Duration window{0};                  // how long it is remembered once the future is gone
+  base::Instant expire_time = base::kNever;  // kNever: its future lives
+  State elsewhere_state = State::kPending;   // done: a shield of this other shard's future, which ended so
   OutcomeRef elsewhere_outcome;
 
   friend bool operator==(const RequestRecord&, const RequestRecord&) = default;
@@ -99,8 +99,8 @@ struct FutureRecord {
   bool retrieved = false;
   bool run_timed_out = false;
   bool cancel_missed = false;
-  std::string cancel_message;     // of a running job that was asked to end
-  std::string settle_request_id;  // of a promise
+  std::string cancel_message;              // of a running job that was asked to end
+  std::string settle_request_id;           // of a promise
   std::shared_ptr<const Options> options;  // null: all defaults
   std::vector<RequestRecord> requests;
   std::vector<RemoteCancelRecord> remote_cancels;

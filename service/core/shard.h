@@ -33,7 +33,7 @@ struct ShardOptions {
   base::Duration undelivered_retention = std::chrono::seconds(60);  // a Call whose client left, or with a request id
   base::Duration request_id_window = std::chrono::minutes(10);      // after the future is gone
   size_t request_ids_max = 1'000'000;                               // remembered at once; past it TOO_MANY_REQUEST_IDS
-  ShardIndex shards = 0;  // how many there are: an id of one beyond is not found; 0: not checked
+  ShardIndex shards = 0;   // how many there are: an id of one beyond is not found; 0: not checked
   bool journaled = false;  // changes are gathered for TakeChanges, which somebody then calls
 };
 
@@ -142,9 +142,10 @@ class Shard {
   // Ids of a group, in creation order.
   std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
 
-  // --- Surviving ------------------------------------------------------------------------------------------------------
-  // A batch is what TakeChanges took between two calls; the caller writes it, and lets out what anyone could observe of
-  // it when it is durable. To take a shard up again from what was written, in this order:
+  // --- Surviving
+  // ------------------------------------------------------------------------------------------------------ A batch is
+  // what TakeChanges took between two calls; the caller writes it, and lets out what anyone could observe of it when it
+  // is durable. To take a shard up again from what was written, in this order:
   //
   //   Restore(...) for each record, futures in order of their sequence, each followed by its input and members
   //   depth = FinishRestoring(), the largest of all shards

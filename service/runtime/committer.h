@@ -79,7 +79,7 @@ class Committer {
   // Added to by Submit before the loop may sleep, taken from after the post home: so who sees 0, and the loops asleep,
   // sees all of it done.
   std::atomic<int64_t> under_way_{0};
-  absl::Status failure_;  // writer's thread
+  absl::Status failure_;                      // writer's thread
   std::vector<const store::Batch*> batches_;  // writer's thread
   base::Thread thread_;
 };

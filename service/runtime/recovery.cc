@@ -58,18 +58,18 @@ class Recovery {
       shard.Restore(record);
     }
     core::FutureId last;
-    MUSTER_RETURN_IF_ERROR(store_.journal->Scan(
-        rows::ShardPrefix(rows::Table::kFuture, index), [&](std::string_view row, std::string_view value) {
-          MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
-          return RestorePart(shard, index, parsed, value, last);
-        }));
-    return store_.journal->Scan(
-        rows::ShardPrefix(rows::Table::kRequest, index), [&](std::string_view row, std::string_view value) {
-          MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
-          MUSTER_ASSIGN_OR_RETURN(const core::RequestRecord record,
-                                  rows::DecodeRequest(parsed.number, parsed.request_id, value));
-          return shard.Restore(record);
-        });
+    MUSTER_RETURN_IF_ERROR(store_.journal->Scan(rows::ShardPrefix(rows::Table::kFuture, index),
+                                                [&](std::string_view row, std::string_view value) {
+                                                  MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
+                                                  return RestorePart(shard, index, parsed, value, last);
+                                                }));
+    return store_.journal->Scan(rows::ShardPrefix(rows::Table::kRequest, index),
+                                [&](std::string_view row, std::string_view value) {
+                                  MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
+                                  MUSTER_ASSIGN_OR_RETURN(const core::RequestRecord record,
+                                                          rows::DecodeRequest(parsed.number, parsed.request_id, value));
+                                  return shard.Restore(record);
+                                });
   }
 
   absl::Status RestorePart(core::Shard& shard, core::ShardIndex index, const rows::Key& key, std::string_view value,
@@ -199,9 +199,7 @@ bool Service::recovering() const { return impl_->shared.recovering.load(std::mem
 bool Service::store_failed() const { return impl_->shared.store_failed.load(std::memory_order_acquire); }
 void Service::SetStoreFull(bool full) { impl_->shared.store_full.store(full, std::memory_order_relaxed); }
 
-bool Service::JournalIdle() const {
-  return impl_->shared.committer == nullptr || impl_->shared.committer->idle();
-}
+bool Service::JournalIdle() const { return impl_->shared.committer == nullptr || impl_->shared.committer->idle(); }
 
 void Service::FlushBlocking() {
   for (auto& runner : impl_->shared.runners) runner->FlushBlocking();

@@ -7,8 +7,8 @@
 #include "service/base/check.h"
 #include "service/base/reason.h"
 #include "service/base/status.h"
-#include "service/runtime/answer.h"
 #include "service/rows/rows.h"
+#include "service/runtime/answer.h"
 #include "service/runtime/call.h"
 #include "service/runtime/committer.h"
 #include "service/runtime/service_impl.h"
@@ -42,8 +42,7 @@ void Service::Impl::OpenJournal() {
       runner->loop().Post([&r = *runner] { r.OnJournalFailed(); });
     }
   };
-  shared.committer =
-      std::make_unique<Committer>(*shared.store->journal, shared.store->epoch, std::move(options));
+  shared.committer = std::make_unique<Committer>(*shared.store->journal, shared.store->epoch, std::move(options));
   // Before anybody knows the namespace: so its row is written before any that names it.
   shared.namespaces.OnMade([this](core::NamespaceId id, const std::string& name) {
     auto batch = std::make_unique<store::Batch>();

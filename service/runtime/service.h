@@ -114,9 +114,9 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // Takes up again what the store holds. Blocks; on any one thread, while the loops may run already but nothing has been
-  // asked of the service. DATA_LOSS: what is stored contradicts itself. FAILED_PRECONDITION: it needs what this server
-  // does not have.
+  // Takes up again what the store holds. Blocks; on any one thread, while the loops may run already but nothing has
+  // been asked of the service. DATA_LOSS: what is stored contradicts itself. FAILED_PRECONDITION: it needs what this
+  // server does not have.
   absl::StatusOr<Recovered> Recover();
   // Opens the service; jobs that were left start, in order. Blocks until what Recover has decided is durable, while the
   // loops run.
@@ -188,8 +188,8 @@ class Service {
   void FinishDrain();
   // From any thread: jobs whose bodies run or are queued to.
   uint64_t RunningJobs() const;
-  // From any thread: cancels every running body; the last step of a drain's grace. With a store the bodies' ends are not
-  // recorded: the next run of the server runs them again.
+  // From any thread: cancels every running body; the last step of a drain's grace. With a store the bodies' ends are
+  // not recorded: the next run of the server runs them again.
   void CancelAllJobs(std::string message);
 
   struct Stats {

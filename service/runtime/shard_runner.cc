@@ -9,7 +9,13 @@
 namespace muster::runtime {
 
 ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
-    : coro::Timer(&OnTimer), shared_(shared), loop_(loop), index_(index), requests_(index), dispatcher_(*this), committer_(shared.committer.get()) {
+    : coro::Timer(&OnTimer),
+      shared_(shared),
+      loop_(loop),
+      index_(index),
+      requests_(index),
+      dispatcher_(*this),
+      committer_(shared.committer.get()) {
   for (size_t shard = index; shard < shared.options.shards; shard += shared.loops) {
     core::ShardOptions options;
     options.index = static_cast<core::ShardIndex>(shard);

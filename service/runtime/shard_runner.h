@@ -177,8 +177,8 @@ class ShardRunner : private coro::Timer {
   bool closed_ = false;     // nothing is recorded any more
   bool failed_ = false;
   bool frozen_ = false;
-  uint64_t batch_ = 0;          // the last that was handed over
-  uint64_t durable_batch_ = 0;  // the last that came home
+  uint64_t batch_ = 0;                     // the last that was handed over
+  uint64_t durable_batch_ = 0;             // the last that came home
   std::vector<core::ShardIndex> changed_;  // shards with changes that no batch has taken
   std::vector<Held> held_;                 // until the next batch is durable
   std::vector<Held> committed_;            // until the one under way is

@@ -29,19 +29,21 @@ absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, S
   }
   MUSTER_ASSIGN_OR_RETURN(const rows::HeaderRow header, rows::DecodeHeader(*row));
   if (header.schema > rows::kSchemaVersion) {
-    return absl::FailedPreconditionError(
-        fmt::format("the store was written by musterd {}, whose layout has version {}; this one reads up to {}: start a "
-                    "server at least as new",
-                    header.written_by, header.schema, rows::kSchemaVersion));
+    return absl::FailedPreconditionError(fmt::format(
+        "the store was written by musterd {}, whose layout has version {}; this one reads up to {}: start a "
+        "server at least as new",
+        header.written_by, header.schema, rows::kSchemaVersion));
   }
   if (header.shards == 0 || header.shards > 1024) {
-    return absl::DataLossError(fmt::format("the store says that it has {} shards; 1 to 1024 are possible", header.shards));
+    return absl::DataLossError(
+        fmt::format("the store says that it has {} shards; 1 to 1024 are possible", header.shards));
   }
   store.shards = static_cast<core::ShardIndex>(header.shards);
   return absl::OkStatus();
 }
 
-absl::Status ReadNames(store::Journal& journal, Store& store, std::map<core::FunctionId, rows::FunctionRow>& functions) {
+absl::Status ReadNames(store::Journal& journal, Store& store,
+                       std::map<core::FunctionId, rows::FunctionRow>& functions) {
   const std::string namespace_prefix(1, static_cast<char>(rows::Table::kNamespace));
   MUSTER_RETURN_IF_ERROR(journal.Scan(namespace_prefix, [&](std::string_view key, std::string_view value) {
     MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(key));

@@ -1,4 +1,5 @@
-// The store of a server: the journal, what it says of itself, and the numbers by which it knows functions and namespaces.
+// The store of a server: the journal, what it says of itself, and the numbers by which it knows functions and
+// namespaces.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@ namespace muster::runtime {
 struct Store {
   explicit Store(store::Journal& j) : journal(&j) {}
 
-  store::Journal* journal;  // never null; outlives it
-  uint32_t epoch = 0;             // of this run of the server; its futures' incarnation
-  core::ShardIndex shards = 0;    // fixed when the store was made
+  store::Journal* journal;                          // never null; outlives it
+  uint32_t epoch = 0;                               // of this run of the server; its futures' incarnation
+  core::ShardIndex shards = 0;                      // fixed when the store was made
   std::vector<core::FunctionId> stored_functions;   // by this run's id: the store's
   std::vector<core::FunctionId> current_functions;  // the reverse; kNoFunction where there is none
   std::vector<std::pair<core::NamespaceId, std::string>> namespaces;

@@ -41,15 +41,14 @@ void World::Crash() {
     shards.push_back(shards_.back().get());
     stores.push_back(stores_[at].get());
   }
-  const absl::Status restored =
-      test::RestoreAll(stores, shards, now_, [this](size_t shard, core::Effects& effects) {
-        for (core::Effect& effect : effects) {
-          if (!std::holds_alternative<core::Dropped>(effect)) On(shard, effect);
-        }
-        for (core::Effect& effect : effects) {
-          if (std::holds_alternative<core::Dropped>(effect)) On(shard, effect);
-        }
-      });
+  const absl::Status restored = test::RestoreAll(stores, shards, now_, [this](size_t shard, core::Effects& effects) {
+    for (core::Effect& effect : effects) {
+      if (!std::holds_alternative<core::Dropped>(effect)) On(shard, effect);
+    }
+    for (core::Effect& effect : effects) {
+      if (std::holds_alternative<core::Dropped>(effect)) On(shard, effect);
+    }
+  });
   SIM_EXPECT(restored.ok(), "what was committed is damaged: " + restored.ToString());
   for (size_t at = 0; at < shards_.size(); ++at) {
     int64_t bytes = 0;

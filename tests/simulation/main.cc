@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
     } else if (strcmp(argv[at], "--runs") == 0 && more) {
       runs = atol(argv[++at]);
     } else {
-      fprintf(stderr, "usage: %s [--long | --runs R | --seed N [--crashes] [--trace]] [--steps M] [--shards K]\n", argv[0]);
+      fprintf(stderr, "usage: %s [--long | --runs R | --seed N [--crashes] [--trace]] [--steps M] [--shards K]\n",
+              argv[0]);
       return 64;
     }
   }

@@ -126,7 +126,7 @@ struct Asker {
 
 // The part of a future that a combinator alone has.
 struct Combinator {
-  uint32_t count = 0;  // distinct members
+  uint32_t count = 0;      // distinct members
   bool relinking = false;  // after a restart: the members in other shards are being asked again
   std::unique_ptr<MemberLink[]> members;
   uint32_t depth = 1;
@@ -207,9 +207,9 @@ struct Future {
   bool expired : 1 = false;  // goes with the last pin
   bool doomed : 1 = false;   // in the list of those to go at the end of this call
   bool run_timed_out : 1 = false;
-  bool cancel_missed : 1 = false;  // a gather whose cancel found all its members elsewhere done
-  bool on_path : 1 = false;        // between entering and leaving it in a walk of a cancel
-  bool block_head : 1 = false;     // the first of its block in the index of creation
+  bool cancel_missed : 1 = false;   // a gather whose cancel found all its members elsewhere done
+  bool on_path : 1 = false;         // between entering and leaving it in a walk of a cancel
+  bool block_head : 1 = false;      // the first of its block in the index of creation
   bool dirty : 1 = false;           // changed since the last batch
   bool stored : 1 = false;          // some batch has its row
   bool input_stored : 1 = false;    // and that of its input

@@ -141,7 +141,8 @@ absl::Status MakeFolder(rocksdb::Env* env, const std::string& folder) {
   }
   const bool fresh = IsMissing(env->FileExists(folder));
   MUSTER_RETURN_IF_ERROR(ToStatus(env->CreateDirIfMissing(folder), "make the folder of", folder));
-  // Payloads lie here as they are: for the server's user alone. A folder that was there keeps the mode that it was given.
+  // Payloads lie here as they are: for the server's user alone. A folder that was there keeps the mode that it was
+  // given.
   if (fresh) chmod(folder.c_str(), 0700);
   return SyncFolder(env, parent);
 }
