@@ -143,6 +143,7 @@ class DurableFixture : public ServiceFixture {
   void End() {
     gated_->Open();
     Stop();
+    gated_ = nullptr;
   }
   void StartFrom(std::shared_ptr<store::MemoryStore> disk, int loops = 0, Service::Options options = {}) {
     disk_ = std::move(disk);

@@ -70,9 +70,19 @@ class RecoveryTest : public DurableFixture {
   // runs, what the copy knows nothing of: that is another history, and its runs are none of this one's.
   void BranchFrom(const Snapshot& at, int loops) {
     const auto disk = test::CopyOf(*at.disk);
-    End();
+    EndBranch();
     TakeRuns();
+    earlier_ = at.runs;
     StartFrom(disk, loops);
+  }
+  // Ends the present history, all of whose bodies have run then, those too that stood on the pool until now.
+  void EndBranch() {
+    End();
+    base::MutexLock lock(told_mutex_);
+    for (const Told& told : told_) {
+      if (!told.at_most_once) continue;
+      EXPECT_LE(earlier_[told.id.ToText()].size() + RunsOf(told.id).size(), 1u);
+    }
   }
   // What a crash of the present server would leave now. The runs are taken first: a body that runs in between is not
   // counted, and one that has run was recorded in time to be on the disk.
@@ -130,6 +140,7 @@ class RecoveryTest : public DurableFixture {
   base::Mutex told_mutex_;
   std::vector<Told> told_ MUSTER_GUARDED_BY(told_mutex_);
   std::vector<Snapshot> snapshots_ MUSTER_GUARDED_BY(told_mutex_);
+  std::map<std::string, std::vector<Run>> earlier_;  // of bodies, before the present server began
 };
 INSTANTIATE_TEST_SUITE_P(Loops, RecoveryTest, JournaledSettings(), NameOfSetting);
 
@@ -319,6 +330,7 @@ TEST_P(RecoveryTest, WhateverWasToldHoldsAfterACrashAtAnyPoint) {
     CheckAll(told, again);
     On(0, service_->CheckInvariants());
   }
+  EndBranch();
 }
 
 // semantics 103
