@@ -135,8 +135,17 @@ class DurableFixture : public ServiceFixture {
 
   // Ends this server, whose last acts are lost, and starts another one on `disk`.
   void StartAgainFrom(std::shared_ptr<store::MemoryStore> disk, int loops = 0, Service::Options options = {}) {
+    End();
+    StartFrom(std::move(disk), loops, options);
+  }
+  // The two halves of it. Bodies of the old server may start as long as End has not returned, since on its own disk
+  // it goes on, and those still on the pool run to their end.
+  void End() {
     gated_->Open();
     Stop();
+    gated_ = nullptr;
+  }
+  void StartFrom(std::shared_ptr<store::MemoryStore> disk, int loops = 0, Service::Options options = {}) {
     disk_ = std::move(disk);
     loops_now_ = loops;
     Start(options);

@@ -120,9 +120,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
 
   void OpenStoreFor(Service::Options& options) {
     journal_ = OpenJournal();
-    StoreOptions store;
-    store.version = "test";
-    absl::StatusOr<Store> opened = OpenStore(*journal_, *registry_, store);
+    absl::StatusOr<Store> opened = OpenStore(*journal_, *registry_, store_options_);
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     store_ = std::make_unique<Store>(*std::move(opened));
     options.store = store_.get();
@@ -294,6 +292,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   NullObserver observer_;
   // With a journal: what outlives a Stop and the next Start.
   std::shared_ptr<store::MemoryStore> disk_ = std::make_shared<store::MemoryStore>();
+  StoreOptions store_options_{.shards = 64, .epoch_at_least = 1, .version = "test", .fail_unknown_functions = false};
   std::unique_ptr<store::Journal> journal_;
   std::unique_ptr<Store> store_;
   Recovered recovered_;
