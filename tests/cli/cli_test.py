@@ -280,7 +280,8 @@ class WithServer(unittest.TestCase):
         self.run_muster("cancel", slow)
 
     def test_watch_and_gather_keep_their_orders(self):
-        ids = [self.submit("sleep", "seconds:=0.3"), self.submit("sleep", "seconds:=0.05")]
+        # The long one outlasts the start of the command that watches, on a busy machine too.
+        ids = [self.submit("sleep", "seconds:=3"), self.submit("sleep", "seconds:=0.05")]
         self.assertEqual([done["id"] for done in self.lines("watch", *ids)], ids[::-1])
         table = self.run_muster("watch", *ids).stdout.splitlines()
         self.assertEqual([row.split()[1] for row in table], ["succeeded"] * 2)
