@@ -64,10 +64,8 @@ class Rig:
         flags = []
         if self.has_durability:
             flags.append(f"--durability={durability}")
-        if durability != "none":
-            flags.append(f"--store-dir={store}")
         try:
-            with Musterd(self.program("musterd"), flags) as server:
+            with Musterd(self.program("musterd"), flags, store=store) as server:
                 yield server
         except AssertionError as error:  # it did not start, or not stop, as it should
             raise Failure(str(error)) from error
