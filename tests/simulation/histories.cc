@@ -253,7 +253,7 @@ void HistoryWorld::EndTurn() {
   At(under_way_.empty() ? base::Duration(1) : Soon(40), [this] { OnDurable(); });
 }
 
-void HistoryWorld::OnDurable() {
+void HistoryWorld::WriteBatch() {
   under_way_.ForEach([this](std::string_view key, std::optional<std::string_view> value) {
     if (value) {
       disk_[std::string(key)] = *value;
@@ -261,6 +261,10 @@ void HistoryWorld::OnDurable() {
       disk_.erase(std::string(key));
     }
   });
+}
+
+void HistoryWorld::OnDurable() {
+  WriteBatch();
   committing_ = false;
   for (Held& held : std::exchange(committed_, {})) {
     At(Soon(20), [this, held] { Receive(held.token, held.reply, held.result); });
@@ -271,6 +275,8 @@ void HistoryWorld::OnDurable() {
 
 void HistoryWorld::Crash() {
   ++crashes_;
+  // It may have reached the disk, and only the server never heard of it.
+  if (committing_ && random_.OneIn(2)) WriteBatch();
   ++life_;  // whatever was under way, requests and answers too, comes to nothing
   committing_ = false;
   held_.clear();

@@ -71,6 +71,7 @@ class HistoryWorld {
   void Get(size_t shard, core::Token token, const core::FutureId& id);
   bool Undurable() const;
   void EndTurn();
+  void WriteBatch();
   void OnDurable();
   void EndJob(const core::FutureId& id, uint32_t attempt, core::OutcomeRef outcome);
 
