@@ -1,5 +1,6 @@
 #include "service/app/observer.h"
 
+#include <cmath>
 #include <string>
 
 #include "service/app/logging.h"
@@ -34,14 +35,25 @@ metrics::FunctionMetrics& MetricsObserver::Of(core::FutureKind kind, core::Funct
   return kind == core::FutureKind::kJob ? functions_[function] : kinds_[static_cast<size_t>(kind)];
 }
 
+int64_t MetricsObserver::futures() const {
+  double sum = 0;
+  for (const metrics::Gauge& state : metrics_.futures) sum += state.Value();
+  return std::llround(sum);
+}
+
+int64_t MetricsObserver::pending() const {
+  double sum = 0;
+  for (size_t state = 0; state < metrics_.futures.size(); ++state) {
+    if (!core::IsDone(static_cast<core::State>(state))) sum += metrics_.futures[state].Value();
+  }
+  return std::llround(sum);
+}
+
 void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) {
   if (change.created) {
     if (!change.restored) Of(change.kind, change.function).Submitted();
-    futures_.fetch_add(1, std::memory_order_relaxed);
-    if (!core::IsDone(change.to)) pending_.fetch_add(1, std::memory_order_relaxed);
   } else {
     metrics_.futures[static_cast<size_t>(change.from)].Sub();
-    if (!core::IsDone(change.from) && core::IsDone(change.to)) pending_.fetch_sub(1, std::memory_order_relaxed);
   }
   metrics_.futures[static_cast<size_t>(change.to)].Add();
   if (change.to == core::State::kRunning && !change.restored) {
@@ -101,8 +113,6 @@ void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {
 
 void MetricsObserver::OnDropped(const core::Dropped& drop) {
   metrics_.futures[static_cast<size_t>(drop.state)].Sub();
-  futures_.fetch_sub(1, std::memory_order_relaxed);
-  if (!core::IsDone(drop.state)) pending_.fetch_sub(1, std::memory_order_relaxed);
   if (!drop.unretrieved) return;
   metrics_.unretrieved_errors.Add();
   // semantics 19: reported once, here.

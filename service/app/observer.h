@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -33,8 +32,8 @@ class MetricsObserver final : public runtime::Observer {
   void OnStoreFailed(const absl::Status& failure) override;
 
   // Futures that are held, done ones included; and those that are not done.
-  int64_t futures() const { return futures_.load(std::memory_order_relaxed); }
-  int64_t pending() const { return pending_.load(std::memory_order_relaxed); }
+  int64_t futures() const;
+  int64_t pending() const;
 
  private:
   metrics::FunctionMetrics& Of(core::FutureKind kind, core::FunctionId function);
@@ -45,7 +44,6 @@ class MetricsObserver final : public runtime::Observer {
   metrics::Gauge as_completed_;
   std::vector<metrics::FunctionMetrics> functions_;  // by core::FunctionId
   std::array<metrics::FunctionMetrics, 5> kinds_;    // by core::FutureKind; kJob is not used
-  std::atomic<int64_t> futures_{0}, pending_{0};     // plain sums
   std::function<void(const absl::Status&)> store_failed_;
 };
 

@@ -12,7 +12,7 @@ int64_t Shard::Impl::HeldBytes(const Outcome& outcome) {
 }
 
 void Shard::Impl::EmitChanged(Future& future, State from, bool created, int64_t bytes) {
-  Changed changed;
+  Changed& changed = Emit<Changed>();
   changed.id = IdOf(future);
   changed.ns = future.ns;
   changed.kind = future.kind;
@@ -27,7 +27,6 @@ void Shard::Impl::EmitChanged(Future& future, State from, bool created, int64_t 
   changed.bytes_held = bytes;
   if (future.options() != nullptr) changed.options = future.cold->options;
   MarkChanged(future);
-  Emit(std::move(changed));
 }
 
 void Shard::Impl::Move(Future& future, State to) {
@@ -54,7 +53,12 @@ void Shard::Impl::Complete(Future& future, State state, OutcomeRef outcome) {
   } else if (future.kind == FutureKind::kShield || future.kind == FutureKind::kWaitFor) {
     ReleaseMembers(future);
   }
-  Arm(future, base::Later(now_, future.retention));
+  // One that goes as soon as it is delivered, within this call, is not timed.
+  if (future.called && future.drop_when_delivered) {
+    Disarm(future.timer);
+  } else {
+    Arm(future, base::Later(now_, future.retention));
+  }
   completed_.push_back(&future);
 }
 
@@ -91,10 +95,9 @@ void Shard::Impl::TellAll(Future& future) {
 }
 
 void Shard::Impl::DeliverCall(Future& future, Token token) {
-  CallEnded ended;
+  CallEnded& ended = Emit<CallEnded>();
   ended.token = token;
   ended.completion = CompletionOf(future, true);
-  Emit(std::move(ended));
   open_.erase(token);
   --calls_;
 }

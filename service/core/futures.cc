@@ -43,7 +43,7 @@ Future& Shard::Impl::NewFuture(core::Submit& command, FutureKind kind) {
   future.create_time = now_;
   future.retention = command.retention;
   future.drop_when_delivered = command.attach && command.drop_when_delivered;
-  ns_tags_[command.ns] = command.ns_tag;
+  if (command.ns != known_ns_) KnowNamespace(known_ns_ = command.ns, command.ns_tag);
   IndexCreated(future);
   if (command.options) {
     future.bytes += SizeOfOptions(*command.options);

@@ -46,7 +46,7 @@ void Shard::Impl::StartAgain(Future& job) {
 }
 
 void Shard::Impl::EmitStart(Future& job) {
-  StartJob start;
+  StartJob& start = Emit<StartJob>();
   start.id = IdOf(job);
   start.ns = job.ns;
   start.function = job.function;
@@ -58,7 +58,6 @@ void Shard::Impl::EmitStart(Future& job) {
     if (options->run_timeout) start.run_deadline = base::Later(now_, *options->run_timeout);
     start.at_most_once = options->at_most_once;
   }
-  Emit(std::move(start));
 }
 
 Future* Shard::Impl::FindJob(const FutureId& id, uint32_t attempt) {

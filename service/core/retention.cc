@@ -70,7 +70,7 @@ void Shard::Impl::ForgetDoomed() {
 void Shard::Impl::Forget(Future& future) {
   MUSTER_CHECK(future.links.empty()) << "a future goes while somebody waits for it";
   if (future.announced) {
-    Dropped dropped;
+    Dropped& dropped = Emit<Dropped>();
     dropped.id = IdOf(future);
     dropped.ns = future.ns;
     dropped.kind = future.kind;
@@ -79,7 +79,6 @@ void Shard::Impl::Forget(Future& future) {
     dropped.unretrieved = future.state == State::kFailed && !future.retrieved;  // semantics 19
     dropped.outcome = std::move(future.outcome);
     dropped.bytes_held = -future.bytes;
-    Emit(std::move(dropped));
     --announced_;
   }
   if (future.cold) {

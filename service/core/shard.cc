@@ -135,12 +135,11 @@ void Shard::Impl::Announce(Future& future) {
 }
 
 void Shard::Impl::AnswerSubmit(Future& future, Token token, bool attach, bool deduplicated) {
-  Submitted answer;
+  Submitted& answer = Emit<Submitted>();
   answer.token = token;
   answer.id = IdOf(future);
   answer.state = future.state;
   answer.deduplicated = deduplicated;
-  Emit(std::move(answer));
   if (attach) AttachCall(future, token);
 }
 
@@ -196,7 +195,7 @@ Shard::~Shard() = default;
     }                                                                   \
     impl_->Finish();                                                    \
   }
-MUSTER_APPLY(Submit, Submit)
+MUSTER_APPLY(Submit&&, Submit)
 MUSTER_APPLY(SettlePromise, SettlePromise)
 MUSTER_APPLY(JobStarted, JobStarted)
 MUSTER_APPLY(JobEnded, JobEnded)
@@ -236,6 +235,7 @@ std::vector<FutureId> Shard::GroupMembers(NamespaceId ns, const std::string& gro
   return impl_->GroupMembers(ns, group);
 }
 ShardStats Shard::Stats() const { return impl_->Stats(); }
+uint64_t Shard::RequestIdCount() const { return impl_->RequestIdCount(); }
 void Shard::CheckInvariants() const { impl_->CheckInvariants(); }
 
 bool Shard::HasChanges() const { return impl_->HasChanges(); }

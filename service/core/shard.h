@@ -106,7 +106,7 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   // Commands. `now` never goes backwards between calls.
-  void Apply(Submit command, base::Instant now, Effects& out);
+  void Apply(Submit&& command, base::Instant now, Effects& out);
   void Apply(SettlePromise command, base::Instant now, Effects& out);
   void Apply(JobStarted command, base::Instant now, Effects& out);
   void Apply(JobEnded command, base::Instant now, Effects& out);
@@ -184,6 +184,7 @@ class Shard {
   absl::Status CheckReadable() const;
 
   ShardStats Stats() const;
+  uint64_t RequestIdCount() const;
   // Walks everything and aborts on what must never be: counters that do not match the links, a done future with a live
   // job, pins out of balance. For tests and the simulation.
   void CheckInvariants() const;

@@ -13,10 +13,33 @@
 namespace muster::metrics {
 namespace detail {
 
-std::size_t Stripe() {
-  static std::atomic<std::size_t> next{0};
-  thread_local const std::size_t stripe = next.fetch_add(1, std::memory_order_relaxed) % kStripes;
-  return stripe;
+namespace {
+
+// A bit for each stripe that a thread has. Whoever takes one sees what its last owner added (acquire, release), and
+// goes on from there.
+std::atomic<unsigned> taken{0};
+
+struct Owner {
+  ~Owner() {
+    if (my_stripe < kShared) taken.fetch_and(~(1u << my_stripe), std::memory_order_release);
+    my_stripe = kShared;  // what this thread still counts on its way out
+  }
+};
+
+}  // namespace
+
+std::size_t TakeStripe() {
+  unsigned seen = taken.load(std::memory_order_relaxed);
+  for (std::size_t stripe = 0; stripe < kShared;) {
+    const unsigned bit = 1u << stripe;
+    if ((seen & bit) != 0) {
+      ++stripe;
+    } else if (taken.compare_exchange_weak(seen, seen | bit, std::memory_order_acquire, std::memory_order_relaxed)) {
+      static thread_local const Owner owner;
+      return my_stripe = stripe;
+    }
+  }
+  return my_stripe = kShared;
 }
 
 }  // namespace detail
@@ -37,6 +60,12 @@ double TotalOf(const detail::CounterCell& cell) {
   std::uint64_t counted = 0;
   for (const auto& stripe : cell.stripes) counted += stripe.value.load(std::memory_order_relaxed);
   return static_cast<double>(counted) + cell.mirrored.load(std::memory_order_relaxed);
+}
+
+double TotalOf(const detail::GaugeCell& cell) {
+  double total = cell.set.load(std::memory_order_relaxed);
+  for (const auto& stripe : cell.stripes) total += stripe.value.load(std::memory_order_relaxed);
+  return total;
 }
 
 prometheus::ClientMetric::Histogram Merge(const detail::HistogramCell& cell) {
@@ -95,6 +124,7 @@ std::span<const double> BoundsOf(Buckets buckets) {
 }
 
 double Counter::Value() const { return cell_ == nullptr ? 0 : TotalOf(*cell_); }
+double Gauge::Value() const { return cell_ == nullptr ? 0 : TotalOf(*cell_); }
 std::uint64_t Histogram::Count() const { return cell_ == nullptr ? 0 : Merge(*cell_).sample_count; }
 double Histogram::Sum() const { return cell_ == nullptr ? 0 : Merge(*cell_).sample_sum; }
 
@@ -182,7 +212,7 @@ std::string Registry::Render() {
       prometheus::ClientMetric metric;
       for (std::size_t label = 0; label < names.size(); ++label) metric.label.push_back({names[label], values[label]});
       if (series.counter != nullptr) metric.counter.value = TotalOf(*series.counter);
-      if (series.gauge != nullptr) metric.gauge.value = series.gauge->value.load(std::memory_order_relaxed);
+      if (series.gauge != nullptr) metric.gauge.value = TotalOf(*series.gauge);
       if (series.histogram != nullptr) metric.histogram = Merge(*series.histogram);
       family.metric.push_back(std::move(metric));
     }

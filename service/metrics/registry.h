@@ -1,8 +1,8 @@
 // The values behind the golden list of names.h, and the handles that change them.
 //
 // A handle is a pointer to a cell, resolved once; on the hot path there is no lookup, no lock and no allocation.
-// Counters and histograms are striped by thread, because prometheus-cpp's Histogram::Observe takes a mutex; its
-// serializer and data model are what is used of it (docs/adr/0010-metrics-cells.md).
+// Cells are striped by thread, because prometheus-cpp's Histogram::Observe takes a mutex; its serializer and data model
+// are what is used of it (docs/adr/0010-metrics-cells.md).
 //
 // Threading: handles and registry may be used from any thread. Lifetime: handles are valid as long as their registry;
 // a default-constructed handle does nothing.
@@ -29,11 +29,18 @@
 namespace muster::metrics {
 namespace detail {
 
-inline constexpr std::size_t kStripes = 4;
+// All but the last stripe belong to one thread each while it lives, which so adds without a locked instruction; the
+// threads that found none left share the last one.
+inline constexpr std::size_t kStripes = 8;
+inline constexpr std::size_t kShared = kStripes - 1;
 inline constexpr std::size_t kBoundsMax = 24;
 
-// The stripe of the calling thread: the first kStripes threads that count have one each to themselves.
-std::size_t Stripe();
+inline constexpr std::size_t kNoStripe = kStripes;
+inline constinit thread_local std::size_t my_stripe = kNoStripe;
+std::size_t TakeStripe();
+
+// The stripe of the calling thread.
+inline std::size_t Stripe() { return my_stripe != kNoStripe ? my_stripe : TakeStripe(); }
 
 struct alignas(64) CounterStripe {
   std::atomic<std::uint64_t> value{0};
@@ -43,8 +50,12 @@ struct CounterCell {
   // What was counted elsewhere and is only shown here.
   std::atomic<double> mirrored{0};
 };
-struct GaugeCell {
+struct alignas(64) GaugeStripe {
   std::atomic<double> value{0};
+};
+struct GaugeCell {
+  std::array<GaugeStripe, kStripes> stripes;
+  std::atomic<double> set{0};
 };
 struct alignas(64) HistogramStripe {
   std::array<std::atomic<std::uint64_t>, kBoundsMax + 1> counts{};
@@ -56,8 +67,13 @@ struct HistogramCell {
 };
 
 // Relaxed everywhere: a value orders nothing, and a scrape may see one addition without its neighbour.
-inline void AddTo(std::atomic<double>& to, double by) {
-  double seen = to.load(std::memory_order_relaxed);
+template <typename T>
+void AddTo(std::atomic<T>& to, T by, std::size_t stripe) {
+  T seen = to.load(std::memory_order_relaxed);
+  if (stripe != kShared) {
+    to.store(seen + by, std::memory_order_relaxed);
+    return;
+  }
   while (!to.compare_exchange_weak(seen, seen + by, std::memory_order_relaxed)) {
   }
 }
@@ -68,7 +84,9 @@ class Counter {
  public:
   Counter() = default;
   void Add(std::uint64_t by = 1) {
-    if (cell_ != nullptr) cell_->stripes[detail::Stripe()].value.fetch_add(by, std::memory_order_relaxed);
+    if (cell_ == nullptr) return;
+    const std::size_t stripe = detail::Stripe();
+    detail::AddTo(cell_->stripes[stripe].value, by, stripe);
   }
   // For a total that something else keeps: replaces what was mirrored before, adds to what was counted here.
   void Mirror(double total) {
@@ -82,17 +100,20 @@ class Counter {
   detail::CounterCell* cell_ = nullptr;
 };
 
+// Shows what was set last plus all that was added: use one or the other.
 class Gauge {
  public:
   Gauge() = default;
   void Set(double value) {
-    if (cell_ != nullptr) cell_->value.store(value, std::memory_order_relaxed);
+    if (cell_ != nullptr) cell_->set.store(value, std::memory_order_relaxed);
   }
   void Add(double by = 1) {
-    if (cell_ != nullptr) detail::AddTo(cell_->value, by);
+    if (cell_ == nullptr) return;
+    const std::size_t stripe = detail::Stripe();
+    detail::AddTo(cell_->stripes[stripe].value, by, stripe);
   }
   void Sub(double by = 1) { Add(-by); }
-  double Value() const { return cell_ == nullptr ? 0 : cell_->value.load(std::memory_order_relaxed); }
+  double Value() const;
 
  private:
   friend class Registry;
@@ -107,9 +128,10 @@ class Histogram {
     if (cell_ == nullptr) return;
     std::size_t bucket = 0;
     while (bucket < cell_->bounds.size() && value > cell_->bounds[bucket]) ++bucket;
-    detail::HistogramStripe& stripe = cell_->stripes[detail::Stripe()];
-    stripe.counts[bucket].fetch_add(1, std::memory_order_relaxed);
-    detail::AddTo(stripe.sum, value);
+    const std::size_t stripe = detail::Stripe();
+    detail::HistogramStripe& mine = cell_->stripes[stripe];
+    detail::AddTo(mine.counts[bucket], std::uint64_t{1}, stripe);
+    detail::AddTo(mine.sum, value, stripe);
   }
   // In seconds; a negative duration counts as none.
   void Observe(base::Duration duration) {

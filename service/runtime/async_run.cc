@@ -63,17 +63,14 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
 
 }  // namespace
 
-AsyncRun::AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob start)
+AsyncRun::AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start)
     : Runnable(&Begin),
       runner_(runner),
       function_(function),
       start_(std::move(start)),
       name_space_(runner.shared().namespaces.Name(start_.ns)) {}
 
-AsyncRun::~AsyncRun() {
-  runner_.dispatcher().async_.erase(start_.id);
-  runner_.shared().usage.running_jobs.fetch_sub(1, std::memory_order_relaxed);
-}
+AsyncRun::~AsyncRun() { runner_.dispatcher().Forget(*this); }
 
 const jobs::Metadata& AsyncRun::metadata() const {
   static const jobs::Metadata kNone;
@@ -86,7 +83,7 @@ void AsyncRun::Begin(coro::Runnable& self) {
     delete run;
     return;
   }
-  run->started_ = run->runner_.shared().Now();
+  run->started_ = run->runner_.TurnTime();
   if (run->start_.at_most_once && run->runner_.journaled()) {
     // Only once it is recorded that it runs: whatever happens then, it is not run again.
     run->SayStarted();
@@ -150,6 +147,7 @@ void AsyncRun::End(core::OutcomeRef outcome) {
   ended.started = started_;
   ShardRunner& runner = runner_;
   delete this;
+  runner.ReadTime();
   runner.Apply(ended.id.shard, std::move(ended));
 }
 

@@ -7,7 +7,7 @@
 
 namespace muster::runtime {
 
-BlockingRun::BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob start)
+BlockingRun::BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start)
     : runner_(runner),
       function_(function),
       start_(std::move(start)),
@@ -33,8 +33,7 @@ void BlockingRun::Enqueue() {
 
 bool BlockingRun::Withdraw() {
   if (item_ == nullptr || !runner_.shared().pool.Withdraw(item_)) return false;
-  runner_.shared().usage.running_jobs.fetch_sub(1, std::memory_order_relaxed);
-  runner_.dispatcher().blocking_.erase(start_.id);
+  runner_.dispatcher().Forget(*this);
   return true;
 }
 
@@ -107,13 +106,13 @@ void BlockingRun::PostProgress() {
 }
 
 void BlockingRun::End(core::OutcomeRef outcome) {
-  runner_.shared().usage.running_jobs.fetch_sub(1, std::memory_order_relaxed);
   if (abandoned_) runner_.shared().usage.abandoned_jobs.fetch_sub(1, std::memory_order_relaxed);
   core::JobEnded ended;
   ended.id = start_.id;
   ended.attempt = start_.attempt;
   ended.outcome = std::move(outcome);
-  runner_.dispatcher().blocking_.erase(start_.id);
+  runner_.dispatcher().Forget(*this);
+  runner_.ReadTime();
   runner_.Apply(ended.id.shard, std::move(ended));
 }
 

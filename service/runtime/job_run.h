@@ -25,9 +25,10 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext {
   static void* operator new(std::size_t size) { return coro::FrameAllocator::Allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept { coro::FrameAllocator::Free(block, size); }
 
-  AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob start);
+  AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
   ~AsyncRun() override;
 
+  const core::FutureId& future_id() const { return start_.id; }
   // It never started and never will (semantics 7); it goes away when the ready list comes to it.
   void Withdraw() { withdrawn_ = true; }
   void DeliverCancel(const core::CancelJob& cancel);
@@ -66,7 +67,7 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext {
   ShardRunner& runner_;
   const jobs::Function& function_;
   core::StartJob start_;
-  const std::string name_space_;
+  const std::string& name_space_;
   coro::CancelToken token_;
   base::Instant started_{};
   bool withdrawn_ = false;
@@ -84,8 +85,9 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext {
 // A body on the pool. Shared by the loop and the thread that runs it.
 class BlockingRun final : public jobs::BlockingContext, public std::enable_shared_from_this<BlockingRun> {
  public:
-  BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob start);
+  BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
 
+  const core::FutureId& future_id() const { return start_.id; }
   // Loop's thread.
   void Enqueue();
   // True when it will not run.
@@ -114,7 +116,7 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
   ShardRunner& runner_;
   const jobs::Function& function_;
   core::StartJob start_;
-  const std::string name_space_;
+  const std::string& name_space_;
   executor::BlockingPool::ItemPtr item_;
   std::atomic<bool> cancelled_{false};  // release by the loop, acquire by the body
   bool abandoned_ = false;              // loop's thread

@@ -180,7 +180,7 @@ void ShardRunner::Resume() {
       more = true;
       return;
     }
-    if (shard.Resume(left, shared_.Now(), effects_)) {
+    if (shard.Resume(left, TurnTime(), effects_)) {
       more = true;
       left = 0;
     }

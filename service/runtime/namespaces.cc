@@ -79,8 +79,6 @@ std::vector<Namespace> Namespaces::All() const {
   return all;
 }
 
-std::string Namespaces::Name(core::NamespaceId id) const { return At(id).name; }
-
 uint64_t Namespaces::size() const {
   base::MutexLock lock(mutex_);
   return owned_.size();

@@ -41,7 +41,8 @@ class Namespaces {
   }
   // Of all that are there.
   std::vector<Namespace> All() const;
-  std::string Name(core::NamespaceId id) const;
+  // Good as long as this is.
+  const std::string& Name(core::NamespaceId id) const { return At(id).name; }
   uint64_t size() const;
 
   void AddBytes(core::NamespaceId id, int64_t bytes);

@@ -18,6 +18,14 @@
 #include "service/runtime/wait.h"
 
 namespace muster::runtime {
+namespace {
+
+// None left is a poll, whatever a shard's clock says (semantics 28).
+base::Instant DeadlineAfter(ShardRunner& here, base::Duration timeout) {
+  return timeout <= base::Duration::zero() ? base::Instant::min() : base::Later(here.ReadTime(), timeout);
+}
+
+}  // namespace
 
 Service::Impl::Impl(const Options& options, const jobs::Registry& registry, const std::vector<executor::Loop*>& loops,
                     executor::BlockingPool& pool, const base::Clock& clock, Observer& observer)
@@ -176,7 +184,7 @@ coro::Task<absl::StatusOr<WaitAnswer>> Service::Wait(core::NamespaceId ns, core:
                                                      coro::CancelToken& token) {
   ShardRunner& here = impl_->Here();
   Shared& shared = impl_->shared;
-  const base::Instant deadline = timeout.has_value() ? base::Later(shared.Now(), *timeout) : base::kNever;
+  const base::Instant deadline = timeout.has_value() ? DeadlineAfter(here, *timeout) : base::kNever;
   absl::StatusOr<std::vector<core::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
   if (!ids.ok()) co_return ids.status();
   if (shared.draining.load(std::memory_order_relaxed)) {
@@ -215,7 +223,7 @@ coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsComplet
                                                                                    StreamOptions options) {
   ShardRunner& here = impl_->Here();
   Shared& shared = impl_->shared;
-  const base::Instant deadline = options.bounded ? base::Later(shared.Now(), options.timeout) : base::kNever;
+  const base::Instant deadline = options.bounded ? DeadlineAfter(here, options.timeout) : base::kNever;
   const uint64_t set_hash = HashOfSet(set);
   std::optional<ResumeToken> resume;
   if (!options.resume_token.empty()) {
@@ -272,7 +280,9 @@ void Service::FinishDrain() {
 }
 
 uint64_t Service::RunningJobs() const {
-  return static_cast<uint64_t>(impl_->shared.usage.running_jobs.load(std::memory_order_relaxed));
+  uint64_t running = 0;
+  for (const auto& runner : impl_->shared.runners) running += runner->dispatcher().running();
+  return running;
 }
 
 void Service::CancelAllJobs(std::string message) {

@@ -43,7 +43,7 @@ void ShardRunner::OnTimer(coro::Timer& timer) {
 }
 
 void ShardRunner::Tick(bool only_earliest) {
-  const base::Instant now = shared_.Now();
+  const base::Instant now = ReadTime();
   const base::Instant earliest = NextDeadline();
   ForEachShard([&](core::ShardIndex index, core::Shard& shard) {
     const base::Instant due = shard.NextDeadline();
@@ -70,7 +70,7 @@ void ShardRunner::ArmFor(base::Instant deadline) {
 
 absl::Status ShardRunner::Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id) {
   core::Shard& target = ShardAt(shard);
-  absl::Status deleted = target.Delete(ns, id, shared_.Now(), effects_);
+  absl::Status deleted = target.Delete(ns, id, TurnTime(), effects_);
   Carry(target, shard);
   return deleted;
 }
@@ -78,14 +78,14 @@ absl::Status ShardRunner::Delete(core::ShardIndex shard, core::NamespaceId ns, c
 void ShardRunner::Carry(core::Shard& touched, core::ShardIndex index) {
   ArmFor(touched.NextDeadline());
   if (committer_ != nullptr) NoteChanges(touched, index);
-  if (carrying_) return;  // whoever carries further down the stack will come to the new effects
-  carrying_ = true;
-  for (size_t i = 0; i < effects_.size(); ++i) {
-    core::Effect effect = std::move(effects_[i]);
-    CarryOut(std::move(effect));
+  if (carries_) return;  // whoever carries further down the stack will come to the new effects
+  carries_ = true;
+  while (!effects_.empty()) {
+    carrying_.swap(effects_);  // in place, while what they cause gathers
+    for (core::Effect& effect : carrying_) CarryOut(std::move(effect));
+    carrying_.clear();
   }
-  effects_.clear();
-  carrying_ = false;
+  carries_ = false;
 }
 
 void ShardRunner::CarryOut(core::Effect&& effect) {
@@ -129,7 +129,7 @@ void ShardRunner::OnChanged(const core::Changed& change) {
   }
   if (core::IsDone(change.to)) usage.pending_futures.fetch_sub(1, std::memory_order_relaxed);
   shared_.namespaces.AddBytes(change.ns, change.bytes_held);
-  shared_.observer.OnChanged(change, shared_.Now());
+  shared_.observer.OnChanged(change, now_);
 }
 
 void ShardRunner::OnDropped(const core::Dropped& drop) {

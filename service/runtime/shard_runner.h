@@ -60,13 +60,25 @@ class ShardRunner : private coro::Timer {
 
   // To a shard of this loop.
   template <typename Command>
-  void Apply(core::ShardIndex shard, Command command) {
+  void Apply(core::ShardIndex shard, Command&& command) {
+    static_assert(!std::is_lvalue_reference_v<Command>, "commands are given away");
     core::Shard& target = ShardAt(shard);
-    target.Apply(std::move(command), shared_.Now(), effects_);
+    target.Apply(std::move(command), TurnTime(), effects_);
     if constexpr (std::is_same_v<Command, core::Submit>) CountRequestIds(shard);
     Carry(target, shard);
   }
   absl::Status Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id);
+
+  // The time, read once a turn of the loop and after each body: what came in together came at one time, and a clock
+  // that is read for each of a hundred items costs more than their futures. Never goes backwards.
+  base::Instant TurnTime() {
+    const uint64_t turn = loop_.turns();
+    if (turn == timed_turn_) return now_;
+    timed_turn_ = turn;
+    return ReadTime();
+  }
+  // The clock, for what has taken its time.
+  base::Instant ReadTime() { return now_ = shared_.Now(); }
 
   bool journaled() const { return committer_ != nullptr; }
   // Whether something has happened here that is not durable.
@@ -90,7 +102,7 @@ class ShardRunner : private coro::Timer {
 
   // To any shard, from this loop. Commands to one shard arrive in the order sent.
   template <typename Command>
-  void Send(core::ShardIndex shard, Command command) {
+  void Send(core::ShardIndex shard, Command&& command) {
     if (Owns(shard)) {
       Apply(shard, std::move(command));
       return;
@@ -132,7 +144,7 @@ class ShardRunner : private coro::Timer {
   void SayClosed();
   void Refuse(std::vector<Held>& held, const absl::Status& refusal);
   void CountRequestIds(core::ShardIndex shard) {
-    shared_.request_ids[shard].store(ShardAt(shard).Stats().request_ids, std::memory_order_relaxed);
+    shared_.request_ids[shard].store(ShardAt(shard).RequestIdCount(), std::memory_order_relaxed);
   }
 
   Shared& shared_;
@@ -141,8 +153,11 @@ class ShardRunner : private coro::Timer {
   std::vector<std::unique_ptr<core::Shard>> shards_;  // index_, index_ + loops, index_ + 2 * loops ...
   RequestTable requests_;
   Dispatcher dispatcher_;
-  core::Effects effects_;
-  bool carrying_ = false;
+  core::Effects effects_;   // to be carried out
+  core::Effects carrying_;  // being carried out
+  bool carries_ = false;
+  base::Instant now_{};
+  uint64_t timed_turn_ = ~uint64_t{0};  // in which now_ was read
   base::Instant armed_for_ = base::kNever;
 
   // With a journal.

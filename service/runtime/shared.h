@@ -25,7 +25,6 @@ struct Usage {
   std::atomic<int64_t> waiters{0};
   std::atomic<int64_t> streams{0};
   std::atomic<int64_t> wait_members{0};
-  std::atomic<int64_t> running_jobs{0};
   std::atomic<int64_t> abandoned_jobs{0};
 };
 

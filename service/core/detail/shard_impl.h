@@ -91,6 +91,7 @@ class Shard::Impl {
   std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
   void KnowNamespace(NamespaceId ns, uint16_t ns_tag) { ns_tags_[ns] = ns_tag; }
   ShardStats Stats() const;
+  uint64_t RequestIdCount() const { return request_ids_.size(); }
   void CheckInvariants() const;
 
  private:
@@ -136,6 +137,11 @@ class Shard::Impl {
   template <typename E>
   void Emit(E effect) {
     out_->emplace_back(std::move(effect));
+  }
+  // Made in place, for those of every job. Good until the next one.
+  template <typename E>
+  E& Emit() {
+    return std::get<E>(out_->emplace_back(std::in_place_type<E>));
   }
 
   // changes.cc: what a journal must be told
@@ -291,6 +297,7 @@ class Shard::Impl {
   absl::flat_hash_map<Token, Opened> open_;
   absl::flat_hash_map<RemoteKey, std::unique_ptr<RemoteLink>, RemoteKeyHash> remote_links_;
   absl::flat_hash_map<NamespaceId, uint16_t> ns_tags_;
+  NamespaceId known_ns_ = 0;  // of the last submit
   Groups groups_;
   RequestIds request_ids_;
   base::TimerQueue timers_;

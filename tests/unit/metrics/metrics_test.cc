@@ -105,7 +105,7 @@ TEST(Metrics, AHistogramSumsAndCumulates) {
 
 TEST(Metrics, ThreadsLoseNoCount) {
   Metrics metrics;
-  constexpr int kThreads = 6, kCounts = 20'000;
+  constexpr int kThreads = 12, kCounts = 20'000;  // more than there are stripes
   {
     std::vector<base::Thread> threads;
     for (int i = 0; i < kThreads; ++i) {
