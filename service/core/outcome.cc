@@ -55,14 +55,14 @@ size_t ByteSize(const Error& error) {
 }
 
 OutcomeRef Outcome::Value(Payload value) {
-  auto outcome = std::make_shared<Outcome>();
+  auto outcome = std::allocate_shared<Outcome>(base::PoolAllocator<Outcome>());
   outcome->kind = Kind::kValue;
   outcome->value = std::move(value);
   return outcome;
 }
 
 OutcomeRef Outcome::Failed(Error error) {
-  auto outcome = std::make_shared<Outcome>();
+  auto outcome = std::allocate_shared<Outcome>(base::PoolAllocator<Outcome>());
   outcome->kind = Kind::kError;
   outcome->error = std::make_shared<const Error>(std::move(error));
   return outcome;
@@ -74,14 +74,14 @@ OutcomeRef Outcome::Cancelled(std::string message, FutureId origin) {
   error.type = "CancelledError";
   error.message = std::move(message);
   error.origin = origin;
-  auto outcome = std::make_shared<Outcome>();
+  auto outcome = std::allocate_shared<Outcome>(base::PoolAllocator<Outcome>());
   outcome->kind = Kind::kCancelled;
   outcome->error = std::make_shared<const Error>(std::move(error));
   return outcome;
 }
 
 OutcomeRef Outcome::Gathered(std::vector<OutcomeRef> results) {
-  auto outcome = std::make_shared<Outcome>();
+  auto outcome = std::allocate_shared<Outcome>(base::PoolAllocator<Outcome>());
   outcome->kind = Kind::kGathered;
   for (const OutcomeRef& result : results) {
     outcome->gathered_bytes = AddHeld(outcome->gathered_bytes, AddHeld(result->ByteSize(), kGatheredEntryBytes));

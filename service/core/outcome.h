@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "service/base/block_pool.h"
 #include "service/core/id.h"
 
 namespace muster::core {
@@ -31,7 +32,8 @@ struct Payload {
   std::shared_ptr<const Content> content;
 
   Payload() = default;
-  explicit Payload(Content c) : content(std::make_shared<const Content>(std::move(c))) {}
+  explicit Payload(Content c)
+      : content(std::allocate_shared<const Content>(base::PoolAllocator<Content>(), std::move(c))) {}
   static Payload Bytes(std::string body);
   static Payload Text(std::string body);
 

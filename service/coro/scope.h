@@ -22,9 +22,9 @@
 
 #include "absl/status/status.h"
 
+#include "service/base/block_pool.h"
 #include "service/base/intrusive_list.h"
 #include "service/coro/cancel.h"
-#include "service/coro/frame_allocator.h"
 #include "service/coro/task.h"
 
 namespace muster::coro {
@@ -88,10 +88,8 @@ class Scope {
   std::size_t live() const { return live_; }
 
  private:
-  struct ChildBase : Runnable {
+  struct ChildBase : Runnable, base::Pooled {
     ChildBase(Runnable::Entry run, Scope& owner) : Runnable(run), scope(owner) {}
-    static void* operator new(std::size_t size) { return FrameAllocator::Allocate(size); }
-    static void operator delete(void* block, std::size_t size) noexcept { FrameAllocator::Free(block, size); }
 
     Scope& scope;
     CancelToken token;

@@ -19,8 +19,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "service/base/block_pool.h"
 #include "service/base/check.h"
-#include "service/coro/frame_allocator.h"
 #include "service/coro/runnable.h"
 
 namespace muster::coro {
@@ -30,13 +30,10 @@ class Task;
 
 namespace detail {
 
-class TaskPromiseBase : public Runnable {
+class TaskPromiseBase : public Runnable, public base::Pooled {
  public:
   // Called at the very end of a task started by Launch; may destroy the frame.
   using DoneFunction = void (*)(TaskPromiseBase&, void* owner);
-
-  static void* operator new(std::size_t size) { return FrameAllocator::Allocate(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { FrameAllocator::Free(frame, size); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 

@@ -37,11 +37,17 @@ Loop::Options Checked(Loop::Options options) {
   return options;
 }
 
+const base::SystemClock& SystemClockOr(const base::Clock* given, const base::SystemClock& own) {
+  const auto* system = dynamic_cast<const base::SystemClock*>(given);
+  return system != nullptr ? *system : own;
+}
+
 }  // namespace
 
 Loop::Loop(Options options, std::unique_ptr<Poller> poller)
     : options_(Checked(std::move(options))),
       poller_(std::move(poller)),
+      real_time_(SystemClockOr(options_.clock, own_time_)),
       clock_(options_.clock != nullptr ? options_.clock : &real_time_) {
   MUSTER_CHECK(poller_ != nullptr);
 }
@@ -95,19 +101,22 @@ void Loop::WakeIfAsleep() {
 }
 
 void Loop::RunTurn() {
-  const base::Instant start = real_time_.Now();
+  const base::Instant start = std::exchange(latest_fits_, false) ? latest_ : real_time_.Now();
+  latest_ = start;
+  turn_time_ = ClockTime(start);
+  waiting_ = false;
   turn_started_us_.store(start.time_since_epoch().count(), std::memory_order_release);
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
   poked_.store(false, std::memory_order_seq_cst);
   ready_.Append(std::move(next_turn_));
   ready_.Append(inbox_.Take());
-  const int fired = FireTimers(clock_ == &real_time_ ? start : clock_->Now());
+  const int fired = FireTimers(turn_time_);
   const int resumed = RunReady(start);
   if (fired + resumed > 0) {
     for (auto& hook : turn_hooks_) hook();
     Add(timers_fired_, fired);
     Add(resumes_, resumed);
-    last_active_ = real_time_.Now();
+    latest_ = last_active_ = real_time_.Now();
     const base::Duration lasted = last_active_ - start;
     Add(busy_us_, lasted.count());
     RaiseTo(longest_turn_us_, lasted);
@@ -137,15 +146,16 @@ int Loop::RunReady(base::Instant start) {
   while (coro::Runnable* runnable = ready_.PopFront()) {
     runnable->Run();
     if (++resumed >= options_.turn_resumes_max) break;
-    // Reading the clock costs about as much as a short resume, so only now and then.
     if ((resumed & 7) == 0 && real_time_.Now() - start > options_.turn_time_max) break;
   }
   return resumed;
 }
 
 void Loop::PollOnce() {
-  if (HasWork() || !inbox_.empty() || TimerDue() || stop_.load(std::memory_order_relaxed)) {
-    Handle(poller_->Poll(Poller::kDontWait));
+  if (HasWork() || !inbox_.empty() || TimerDue(latest_) || stop_.load(std::memory_order_relaxed)) {
+    const Poller::Result result = poller_->Poll(Poller::kDontWait);
+    Handle(result);
+    latest_fits_ = result == Poller::Result::kEvent;
   } else if (!SpinUntilEvent()) {
     Sleep();
   }
@@ -153,12 +163,17 @@ void Loop::PollOnce() {
 
 bool Loop::SpinUntilEvent() {
   if (options_.spin <= base::Duration::zero()) return false;
-  while (real_time_.Now() - last_active_ < options_.spin) {
+  for (bool first = true; latest_ - last_active_ < options_.spin; first = false) {
     const Poller::Result result = poller_->Poll(Poller::kDontWait);
     Handle(result);
-    if (result == Poller::Result::kEvent || result == Poller::Result::kWoken) return true;
+    if (result == Poller::Result::kEvent || result == Poller::Result::kWoken) {
+      latest_fits_ = first;
+      return true;
+    }
     if (!inbox_.empty() || stop_.load(std::memory_order_relaxed) || poked_.load(std::memory_order_relaxed)) return true;
-    if (TimerDue()) return true;
+    latest_ = real_time_.Now();
+    turn_time_ = ClockTime(latest_);
+    if (TimerDue(latest_)) return true;
     CpuRelax();
   }
   return false;
@@ -174,6 +189,7 @@ void Loop::Sleep() {
   if (inbox_.empty() && !stop_.load(std::memory_order_seq_cst) && !poked_.load(std::memory_order_seq_cst) &&
       (forever || timeout > base::Duration::zero())) {
     Add(sleeps_, 1);
+    waiting_ = true;
     const Poller::Result result = poller_->Poll(timeout);
     asleep_.store(false, std::memory_order_seq_cst);
     Handle(result);

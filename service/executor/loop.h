@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "service/base/clock.h"
@@ -75,6 +76,13 @@ class Loop final : public coro::Executor {
   void Poke();
 
   base::Instant Now() const override { return clock_->Now(); }
+  // Now as of the start of the present turn, or of the poll that has brought an event; for what can do with that.
+  // Loop's thread.
+  base::Instant turn_time() {
+    if (std::exchange(waiting_, false)) turn_time_ = clock_->Now();
+    return turn_time_;
+  }
+  const base::Clock& clock() const { return *clock_; }
   const std::string& name() const { return options_.name; }
   Poller& poller() { return *poller_; }
 
@@ -112,14 +120,25 @@ class Loop final : public coro::Executor {
   void Sleep();
   void Handle(Poller::Result result);
   bool HasWork() const { return !ready_.empty() || !next_turn_.empty(); }
-  bool TimerDue() const { return timers_.NextDeadline() <= clock_->Now() && timers_.NextDeadline() != base::kNever; }
+  // `now` is a time that real_time_ gave.
+  bool TimerDue(base::Instant now) const {
+    const base::Instant next = timers_.NextDeadline();
+    return next != base::kNever && next <= ClockTime(now);
+  }
+  base::Instant ClockTime(base::Instant now) const { return clock_ == &real_time_ ? now : clock_->Now(); }
   void WakeIfAsleep();
 
   const Options options_;
   const std::unique_ptr<Poller> poller_;
-  const base::SystemClock real_time_;  // for budgets and statistics, also under a manual clock
+  const base::SystemClock own_time_;
+  const base::SystemClock& real_time_;  // for budgets and statistics, also under a manual clock
   const base::Clock* const clock_;
   std::vector<base::UniqueFunction<void()>> turn_hooks_;
+  // Reading the clock costs as much as a short resume, so a reading is used for all that comes close behind it.
+  base::Instant latest_{};     // the last of real_time_
+  bool latest_fits_ = false;   // it is that of the end of a turn, and a poll that had an event at once has followed
+  base::Instant turn_time_{};  // of clock_
+  bool waiting_ = false;       // in a poll that may last, and turn_time_ is of before it
   base::Instant last_active_{};
 
   // Written by other threads. asleep_ and the inbox are a pair: see RemoteInbox::Push.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "service/base/block_pool.h"
 #include "service/coro/cancel.h"
 #include "service/runtime/service.h"
 #include "service/runtime/shard_runner.h"
@@ -44,7 +45,7 @@ class CallAnswer final : public coro::Suspension, public Receiver {
 };
 
 // Made by Service::SubmitAttached; deletes itself with the last word to its receiver.
-class AttachedCall final : public Receiver {
+class AttachedCall final : public Receiver, public base::Pooled {
  public:
   AttachedCall(ShardRunner& runner, core::ShardIndex shard, CallReceiver* receiver);
   ~AttachedCall() override;

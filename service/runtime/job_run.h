@@ -6,10 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "service/base/block_pool.h"
 #include "service/base/mutex.h"
 #include "service/core/effect.h"
 #include "service/coro/cancel.h"
-#include "service/coro/frame_allocator.h"
 #include "service/coro/runnable.h"
 #include "service/coro/task.h"
 #include "service/executor/blocking_pool.h"
@@ -20,11 +20,8 @@
 namespace muster::runtime {
 
 // A body that is a coroutine. Deletes itself when it has ended or was withdrawn. Loop's thread only.
-class AsyncRun final : public coro::Runnable, public jobs::JobContext {
+class AsyncRun final : public coro::Runnable, public jobs::JobContext, public base::Pooled {
  public:
-  static void* operator new(std::size_t size) { return coro::FrameAllocator::Allocate(size); }
-  static void operator delete(void* block, std::size_t size) noexcept { coro::FrameAllocator::Free(block, size); }
-
   AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
   ~AsyncRun() override;
 

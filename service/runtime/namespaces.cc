@@ -87,7 +87,13 @@ uint64_t Namespaces::size() const {
 void Namespaces::AddBytes(core::NamespaceId id, int64_t bytes) {
   if (bytes == 0) return;
   At(id).bytes.fetch_add(bytes, std::memory_order_relaxed);
-  all_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+int64_t Namespaces::BytesHeldByAll() const {
+  base::MutexLock lock(mutex_);
+  int64_t bytes = 0;
+  for (const auto& entry : owned_) bytes += entry->bytes.load(std::memory_order_relaxed);
+  return bytes;
 }
 
 int64_t Namespaces::BytesHeld(core::NamespaceId id) const { return At(id).bytes.load(std::memory_order_relaxed); }

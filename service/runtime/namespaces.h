@@ -47,7 +47,7 @@ class Namespaces {
 
   void AddBytes(core::NamespaceId id, int64_t bytes);
   int64_t BytesHeld(core::NamespaceId id) const;
-  int64_t BytesHeldByAll() const { return all_bytes_.load(std::memory_order_relaxed); }
+  int64_t BytesHeldByAll() const;
 
  private:
   struct Entry {
@@ -61,7 +61,6 @@ class Namespaces {
 
   const uint32_t max_;
   std::function<void(core::NamespaceId, const std::string&)> made_;  // constant once loops run
-  std::atomic<int64_t> all_bytes_{0};
   mutable base::Mutex mutex_;
   absl::flat_hash_map<std::string, core::NamespaceId> by_name_ MUSTER_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Entry>> owned_ MUSTER_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "service/base/check.h"
 #include "service/base/reason.h"
 #include "service/runtime/store.h"
 
@@ -16,6 +17,7 @@ ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
       requests_(index),
       dispatcher_(*this),
       committer_(shared.committer.get()) {
+  MUSTER_CHECK(&loop.clock() == &shared.clock) << "a loop of the service has another clock";
   for (size_t shard = index; shard < shared.options.shards; shard += shared.loops) {
     core::ShardOptions options;
     options.index = static_cast<core::ShardIndex>(shard);

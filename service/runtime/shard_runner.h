@@ -12,6 +12,7 @@
 // Threading: its loop's thread, but for the constructor. Lifetime: outlives what runs on the loop.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -69,14 +70,9 @@ class ShardRunner : private coro::Timer {
   }
   absl::Status Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id);
 
-  // The time, read once a turn of the loop and after each body: what came in together came at one time, and a clock
-  // that is read for each of a hundred items costs more than their futures. Never goes backwards.
-  base::Instant TurnTime() {
-    const uint64_t turn = loop_.turns();
-    if (turn == timed_turn_) return now_;
-    timed_turn_ = turn;
-    return ReadTime();
-  }
+  // The time, as of the start of the loop's turn or the end of the last body: what came in together came at one time,
+  // and a clock that is read for each of a hundred items costs more than their futures. Never goes backwards.
+  base::Instant TurnTime() { return now_ = std::max(now_, loop_.turn_time()); }
   // The clock, for what has taken its time.
   base::Instant ReadTime() { return now_ = shared_.Now(); }
 
@@ -157,7 +153,6 @@ class ShardRunner : private coro::Timer {
   core::Effects carrying_;  // being carried out
   bool carries_ = false;
   base::Instant now_{};
-  uint64_t timed_turn_ = ~uint64_t{0};  // in which now_ was read
   base::Instant armed_for_ = base::kNever;
 
   // With a journal.

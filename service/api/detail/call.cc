@@ -52,7 +52,7 @@ void CallBase::OnAccepted(bool ok) {
   owners_ = 2;
   handling_ = true;
   rpc_.emplace(*loop_.service, loop_.shared, loop_, *token_);
-  started_ = loop_.loop.Now();
+  started_ = loop_.loop.turn_time();
   loop_.running.PushBack(*this);
   loop_.shared.running.fetch_add(1, std::memory_order_relaxed);
   loop_.loop.Schedule(*this);

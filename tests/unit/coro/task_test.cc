@@ -9,7 +9,7 @@
 
 #include "service/base/thread.h"
 #include "service/coro/event.h"
-#include "service/coro/frame_allocator.h"
+#include "service/base/block_pool.h"
 #include "service/coro/scope.h"
 #include "service/coro/sleep.h"
 #include "tests/support/manual_executor.h"
@@ -119,7 +119,7 @@ TEST(ManualExecutorDeathTest, IdleWithALiveTaskFailsTheTest) {
       "MUSTER_TEST_SEED=");
 }
 
-TEST(FrameAllocatorTest, FramesMayBeFreedOnAnotherThread) {
+TEST(BlockPoolTest, FramesMayBeFreedOnAnotherThread) {
   std::vector<std::unique_ptr<Task<int>>> tasks;
   for (int round = 0; round < 3; ++round) {
     base::Thread("maker", [&] {
@@ -129,13 +129,13 @@ TEST(FrameAllocatorTest, FramesMayBeFreedOnAnotherThread) {
   }
 }
 
-TEST(FrameAllocatorTest, SteadyStateTakesNothingFromTheHeap) {
+TEST(BlockPoolTest, SteadyStateTakesNothingFromTheHeap) {
   ManualExecutor executor;
   executor.Run(Sum(10));
-  const std::size_t before = FrameAllocator::ThreadMisses();
+  const std::size_t before = base::BlockPool::ThreadMisses();
   executor.Run(Sum(1000));
-  const std::size_t misses = FrameAllocator::ThreadMisses() - before;
-  if (FrameAllocator::KeepsLists()) {
+  const std::size_t misses = base::BlockPool::ThreadMisses() - before;
+  if (base::BlockPool::KeepsLists()) {
     EXPECT_EQ(misses, 0u);
   } else {
     EXPECT_GE(misses, 1000u) << "each frame must come from the sanitizer's own heap";

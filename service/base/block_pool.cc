@@ -1,4 +1,4 @@
-#include "service/coro/frame_allocator.h"
+#include "service/base/block_pool.h"
 
 #include <cstdint>
 #include <new>
@@ -14,7 +14,7 @@
 #define MUSTER_FRAME_LISTS 1
 #endif
 
-namespace muster::coro {
+namespace muster::base {
 namespace {
 
 struct FreeBlock {
@@ -23,8 +23,8 @@ struct FreeBlock {
 
 // Trivial, so that the hot path tests no guard; FreeAtExit below empties it.
 struct Lists {
-  FreeBlock* first[FrameAllocator::kClassCount];
-  std::uint32_t count[FrameAllocator::kClassCount];
+  FreeBlock* first[BlockPool::kClassCount];
+  std::uint32_t count[BlockPool::kClassCount];
   std::size_t misses;
   bool exit_hooked;
   bool closed;  // the thread is ending: whatever is freed from now on goes straight back
@@ -34,7 +34,7 @@ constinit thread_local Lists lists = {};
 struct FreeAtExit {
   ~FreeAtExit() {
     lists.closed = true;
-    for (std::size_t i = 0; i < FrameAllocator::kClassCount; ++i) {
+    for (std::size_t i = 0; i < BlockPool::kClassCount; ++i) {
       while (lists.first[i] != nullptr) {
         FreeBlock* block = lists.first[i];
         lists.first[i] = block->next;
@@ -44,7 +44,7 @@ struct FreeAtExit {
   }
 };
 
-constexpr std::size_t ClassOf(std::size_t size) { return (size - 1) / FrameAllocator::kClassBytes; }
+constexpr std::size_t ClassOf(std::size_t size) { return (size - 1) / BlockPool::kClassBytes; }
 
 [[gnu::noinline]] void HookExit() {
   thread_local FreeAtExit at_exit;
@@ -54,13 +54,12 @@ constexpr std::size_t ClassOf(std::size_t size) { return (size - 1) / FrameAlloc
 
 [[gnu::noinline]] void* AllocateSlow(std::size_t size, std::size_t size_class) {
   ++lists.misses;
-  return ::operator new(size_class < FrameAllocator::kClassCount ? (size_class + 1) * FrameAllocator::kClassBytes
-                                                                 : size);
+  return ::operator new(size_class < BlockPool::kClassCount ? (size_class + 1) * BlockPool::kClassBytes : size);
 }
 
 }  // namespace
 
-void* FrameAllocator::Allocate(std::size_t size) {
+void* BlockPool::Allocate(std::size_t size) {
   const std::size_t size_class = ClassOf(size);
   if (MUSTER_FRAME_LISTS && size_class < kClassCount) {
     if (FreeBlock* block = lists.first[size_class]; block != nullptr) {
@@ -72,7 +71,7 @@ void* FrameAllocator::Allocate(std::size_t size) {
   return AllocateSlow(size, size_class);
 }
 
-void FrameAllocator::Free(void* block, std::size_t size) noexcept {
+void BlockPool::Free(void* block, std::size_t size) noexcept {
   const std::size_t size_class = ClassOf(size);
   if (!MUSTER_FRAME_LISTS || size_class >= kClassCount || lists.closed ||
       lists.count[size_class] >= kBytesPerClassMax / ((size_class + 1) * kClassBytes)) {
@@ -84,7 +83,7 @@ void FrameAllocator::Free(void* block, std::size_t size) noexcept {
   ++lists.count[size_class];
 }
 
-bool FrameAllocator::KeepsLists() { return MUSTER_FRAME_LISTS; }
-std::size_t FrameAllocator::ThreadMisses() { return lists.misses; }
+bool BlockPool::KeepsLists() { return MUSTER_FRAME_LISTS; }
+std::size_t BlockPool::ThreadMisses() { return lists.misses; }
 
-}  // namespace muster::coro
+}  // namespace muster::base
