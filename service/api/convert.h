@@ -97,6 +97,11 @@ struct Submission {
 // `defaults` stand for options that the spec has none of; may be null. Takes payloads and texts out of `given`.
 absl::StatusOr<Submission> ToSubmit(const SubmitContext& context, pb::FutureSpec& given,
                                     const pb::FutureOptions* defaults, const Path& field);
+// Whether what defaults and session say comes to nothing, so that a call without options of its own is a PlainCall;
+// cancel_on_disconnect, which is no part of the command, aside.
+bool AddNothing(const pb::FutureOptions& defaults, const std::string& session);
+// What ToSubmit makes of a call then.
+core::Submit PlainCall(const SubmitContext& context, const jobs::Function& function, core::Payload input);
 // For CreatePromise.
 absl::StatusOr<core::Submit> ToPromise(const SubmitContext& context, pb::FutureOptions& given, const Path& field);
 
@@ -108,6 +113,11 @@ struct Room {
   uint64_t bytes;
   const int outcome_level;
 };
+
+// Tags, lengths and the like of one completion without its outcome; ids have 28 characters.
+inline constexpr uint64_t kCompletionBytes = 48;
+// Tag and length of an outcome.
+inline constexpr uint64_t kOutcomeFieldBytes = 6;
 
 pb::FutureState FromState(core::State state);
 pb::Durability FromDurability(Durability durability);

@@ -9,8 +9,6 @@ namespace {
 
 // Parsers refuse messages that nest deeper than this below the outermost one (C++, Java, Python, JavaScript alike).
 constexpr int kNestingMax = 100;
-// Tags, lengths and the like of one completion without its outcome; ids have 28 characters.
-constexpr uint64_t kCompletionBytes = 48;
 
 // The deepest level of a JSON value that stands at `level`; stops looking past kNestingMax.
 int Deepest(const google::protobuf::Value& value, int level) {
@@ -190,8 +188,7 @@ bool FromError(const core::Error& error, int level, pb::Error& out) {
 bool FromOutcome(const core::Outcome& outcome, Room& room, pb::Outcome& out) {
   // Before anything is built: a gather of gathers that share their parts may be larger than any memory.
   if (outcome.ByteSize() <= room.bytes && Fill(outcome, room.outcome_level, out)) {
-    constexpr uint64_t kFieldBytes = 6;  // tag and length
-    const uint64_t bytes = out.ByteSizeLong() + kFieldBytes;
+    const uint64_t bytes = out.ByteSizeLong() + kOutcomeFieldBytes;
     if (bytes <= room.bytes) {
       room.bytes -= bytes;
       return true;

@@ -284,6 +284,24 @@ absl::StatusOr<Submission> ToSubmit(const SubmitContext& context, pb::FutureSpec
   return submission;
 }
 
+bool AddNothing(const pb::FutureOptions& defaults, const std::string& session) {
+  return session.empty() && AllDefault(defaults) && !defaults.has_retention() &&
+         defaults.min_durability() == pb::DURABILITY_UNSPECIFIED;
+}
+
+core::Submit PlainCall(const SubmitContext& context, const jobs::Function& function, core::Payload input) {
+  core::Submit command;
+  command.ns = context.ns.id;
+  command.ns_tag = context.ns.tag;
+  command.retention = context.default_retention;
+  command.drop_when_delivered = context.attached;
+  core::JobSpec& job = command.spec.emplace<core::JobSpec>();
+  job.function = function.id;
+  job.kind = function.kind;
+  job.input = std::move(input);
+  return command;
+}
+
 absl::StatusOr<core::Submit> ToPromise(const SubmitContext& context, pb::FutureOptions& given, const Path& field) {
   core::Submit command;
   command.ns = context.ns.id;

@@ -11,8 +11,8 @@ coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::Submit
 coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, pb::SubmitBatchResponse& response);
 // call.cc
 coro::Task<absl::Status> Call(Rpc& rpc, pb::CallRequest& request, pb::CallResponse& response);
-// run.cc
-coro::Task<absl::Status> Run(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream);
+// run.cc; RunRequest in and RunResponse out, which run_codec.h reads and writes
+coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream);
 // wait.cc
 coro::Task<absl::Status> Wait(Rpc& rpc, pb::WaitRequest& request, pb::WaitResponse& response);
 // as_completed.cc

@@ -5,7 +5,7 @@
 //
 //   coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response);
 //   coro::Task<absl::Status> Gather(Rpc& rpc, pb::GatherRequest& request, StreamWriter<pb::GatherResponse>& out);
-//   coro::Task<absl::Status> Run(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream);
+//   coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream);
 //
 // The arguments live until the handler has returned. It may move out of its request. What it returns becomes the RPC's
 // status; when it is not OK a unary response is not sent. When the client goes away, or the server stops, `rpc.token`
@@ -16,6 +16,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -143,17 +144,17 @@ class ReadReceiver {
   ~ReadReceiver() = default;
 };
 
-template <typename Incoming, typename Outgoing>
-class BidiStream : public StreamWriter<Outgoing> {
+// A bidirectional stream whose messages the handler reads and writes itself, as the bytes that they are on the wire.
+class ByteStream : public StreamWriter<std::string_view> {
  public:
-  // The message that was read last; reused by the next read.
-  virtual Incoming& incoming() = 0;
+  // The message that was read last; valid until the next StartRead.
+  virtual std::string_view incoming() const = 0;
   // One read at a time. A read may still be under way when the handler returns: it calls LeaveReads first.
   virtual void StartRead(ReadReceiver& receiver) = 0;
   virtual void LeaveReads() = 0;
 
  protected:
-  ~BidiStream() = default;
+  ~ByteStream() = default;
 };
 
 }  // namespace muster::api

@@ -1,9 +1,10 @@
 // Run: submissions in, completions out. No coroutine an item: each is a CallReceiver that the runtime tells of its end;
-// one coroutine a stream writes what has gathered, one message under way at a time, so batches size themselves.
+// one coroutine a stream writes what has gathered, one message under way at a time, so batches size themselves. A
+// stream that goes on allocates nothing an item but the input; what it needs is kept from message to message.
 #include <algorithm>
-#include <deque>
 #include <memory>
-#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,7 @@
 
 #include "service/api/convert.h"
 #include "service/api/handlers.h"
-#include "service/api/status.h"
+#include "service/api/run_codec.h"
 #include "service/base/check.h"
 #include "service/base/status.h"
 #include "service/coro/event.h"
@@ -25,14 +26,16 @@ constexpr size_t kSessionMax = 64;
 constexpr uint64_t kDoneBytes = 64;  // of one Done beside its outcome
 constexpr uint64_t kAcceptedBytes = 48;
 constexpr uint64_t kBesideBytes = 64;
+constexpr size_t kItemsAtFirst = 256;
 
 class RunStream final : private ReadReceiver {
  public:
-  RunStream(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream)
+  RunStream(Rpc& rpc, ByteStream& stream)
       : rpc_(rpc),
         stream_(stream),
         context_(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, runtime::Namespace()),
-        credits_(rpc.limits().run_credits) {}
+        credits_(rpc.limits().run_credits),
+        reader_(rpc.service.registry(), rpc.limits().payload_bytes_max) {}
 
   coro::Task<absl::Status> Serve();
 
@@ -42,8 +45,16 @@ class RunStream final : private ReadReceiver {
    public:
     explicit Item(RunStream& stream) : stream_(stream) {}
     void OnAccepted(const runtime::SubmitAnswer& answer) override { stream_.Accepted(*this, answer); }
-    void OnRejected(const absl::Status& refusal) override { stream_.Ended(*this, core::Completion(), refusal); }
-    void OnDone(core::Completion completion) override { stream_.Ended(*this, std::move(completion), absl::OkStatus()); }
+    void OnRejected(const absl::Status& refusal) override {
+      const uint64_t tag_of_it = tag;
+      stream_.Release(*this);
+      stream_.PushRefusal(tag_of_it, refusal);
+    }
+    void OnDone(core::Completion completion) override {
+      const uint64_t tag_of_it = tag;
+      stream_.Release(*this);
+      stream_.PushDone(tag_of_it, std::move(completion));
+    }
 
     uint64_t tag = 0;
     core::Token handle = core::kNoToken;
@@ -56,42 +67,49 @@ class RunStream final : private ReadReceiver {
   };
   struct Done {
     uint64_t tag = 0;
+    uint64_t bytes = kDoneBytes;
     core::Completion completion;
     absl::Status refusal;
   };
 
   void OnRead(bool ok) override;
-  absl::Status Take(pb::RunRequest& message);
+  absl::Status Take(std::string_view message);
   absl::Status Open(pb::RunOpen& open);
-  absl::Status Submit(pb::RunRequest::Item& given, const Path& field);
-  void CancelTags(const pb::RunRequest& message);
+  absl::Status Submit(const RunItem& given, int index);
+  void Start(Item*& place, uint64_t tag, core::Submit command, bool cancel_on_disconnect);
+  void CancelTags();
   void SpawnCancel(std::vector<core::FutureId> ids, std::string message);
 
   void Accepted(Item& item, const runtime::SubmitAnswer& answer);
-  void Ended(Item& item, core::Completion completion, absl::Status refusal);
-  void PushDone(uint64_t tag, core::Completion completion, absl::Status refusal);
-  Item& NewItem(uint64_t tag);
+  void Release(Item& item);
+  void PushDone(uint64_t tag, core::Completion completion);
+  void PushRefusal(uint64_t tag, absl::Status refusal);
+  Item* NewItem();
 
   bool Drained() const { return half_closed_ && in_flight_ == 0; }
-  bool SomethingToSend() const { return credits_due_ > 0 || !accepted_.empty() || !done_.empty(); }
+  bool SomethingToSend() const { return credits_due_ > 0 || !accepted_.empty() || done_at_ < done_.size(); }
   void ReadOn();
   void Fill();
+  uint64_t FillAccepted(uint64_t bytes_max);
+  bool FillDone(Done& done, bool first, Room& room);
+  void ForgetDone();
   coro::Task<absl::Status> Deliver();
   coro::Task<void> Leave(bool client_gone);
 
   Rpc& rpc_;
-  BidiStream<pb::RunRequest, pb::RunResponse>& stream_;
+  ByteStream& stream_;
   SubmitContext context_;
   pb::FutureOptions defaults_;
   std::string session_;
   bool acknowledge_ = false;
   bool opened_ = false;
+  uint64_t messages_read_ = 0;
 
   const uint32_t credits_;
   uint32_t credits_due_ = 0;   // to be granted by the next message
   uint32_t in_flight_ = 0;     // from arrival until the Done is in a message
   uint32_t unaccepted_ = 0;    // submitted, and neither accepted nor over
-  uint64_t unsent_bytes_ = 0;  // of done_
+  uint64_t unsent_bytes_ = 0;  // of done_, from done_at_ on
   bool reading_ = false;
   bool half_closed_ = false;
   bool gone_ = false;     // a write said so
@@ -100,8 +118,10 @@ class RunStream final : private ReadReceiver {
   absl::flat_hash_map<uint64_t, Item*> items_;  // by tag
   std::vector<std::unique_ptr<Item>> free_;
   std::vector<std::pair<uint64_t, core::FutureId>> accepted_;
-  std::deque<Done> done_;
-  pb::RunResponse message_;  // reused
+  std::vector<Done> done_;  // at most as many as there are credits, and twice that with those that have gone
+  size_t done_at_ = 0;      // those before it have gone
+  RunRequestReader reader_;
+  RunResponseWriter writer_;
   coro::Event wake_;
   coro::Scope cancels_{coro::Scope::OnError::kKeepGoing};
 };
@@ -111,6 +131,7 @@ class RunStream final : private ReadReceiver {
 void RunStream::OnRead(bool ok) {
   reading_ = false;
   if (ok) {
+    ++messages_read_;
     failure_ = Take(stream_.incoming());
     if (failure_.ok()) ReadOn();
   } else {
@@ -130,18 +151,24 @@ void RunStream::ReadOn() {
   stream_.StartRead(*this);
 }
 
-absl::Status RunStream::Take(pb::RunRequest& message) {
-  if (message.has_open() == opened_) {
+absl::Status RunStream::Take(std::string_view message) {
+  if (!reader_.Read(message)) {
+    return base::Refuse(
+        base::Reason::kInvalidField,
+        fmt::format("message {} of the stream is no RunRequest: its {} bytes cannot be parsed; send what "
+                    "a RunRequest of this server's proto file is serialized to",
+                    messages_read_, message.size()));
+  }
+  if (reader_.has_open() == opened_) {
     return RefuseField(base::Reason::kInvalidField, Path("open"),
                        opened_ ? "stands in the first message only" : "is missing; the first message opens a Run");
   }
   if (!opened_) {
-    MUSTER_RETURN_IF_ERROR(Open(*message.mutable_open()));
+    MUSTER_RETURN_IF_ERROR(Open(reader_.open()));
   }
-  for (int index = 0; index < message.items_size(); ++index) {
-    MUSTER_RETURN_IF_ERROR(Submit(*message.mutable_items(index), Path("items", index)));
-  }
-  CancelTags(message);
+  int index = 0;
+  for (const RunItem& item : reader_.items()) MUSTER_RETURN_IF_ERROR(Submit(item, index++));
+  if (!reader_.cancel_tags().empty()) CancelTags();
   return absl::OkStatus();
 }
 
@@ -159,12 +186,14 @@ absl::Status RunStream::Open(pb::RunOpen& open) {
   acknowledge_ = open.acknowledge();
   context_.attached = true;
   if (session_.empty()) context_.default_retention = kAttachedRetention;
+  reader_.set_plain_calls(AddNothing(defaults_, session_));
+  items_.reserve(std::min<size_t>(credits_, kItemsAtFirst));
   opened_ = true;
   credits_due_ = credits_;
   return absl::OkStatus();
 }
 
-absl::Status RunStream::Submit(pb::RunRequest::Item& given, const Path& field) {
+absl::Status RunStream::Submit(const RunItem& given, int index) {
   if (in_flight_ == credits_) {
     return base::Refuse(base::Reason::kCreditsOverrun,
                         fmt::format("more than {} items are in flight; each credit lasts until its item is over, so "
@@ -172,30 +201,47 @@ absl::Status RunStream::Submit(pb::RunRequest::Item& given, const Path& field) {
                                     credits_));
   }
   ++in_flight_;
-  if (items_.contains(given.tag())) {
-    absl::Status refusal = RefuseField(base::Reason::kInvalidField, Path(field, "tag"),
-                                       fmt::format("{} is in flight already; give each item its own", given.tag()));
-    PushDone(given.tag(), core::Completion(), std::move(refusal));
+  const auto [place, is_new] = items_.try_emplace(given.tag, nullptr);
+  if (!is_new) {
+    const Path field("items", index);
+    PushRefusal(given.tag, RefuseField(base::Reason::kInvalidField, Path(field, "tag"),
+                                       fmt::format("{} is in flight already; give each item its own", given.tag)));
     return absl::OkStatus();
   }
-  if (!session_.empty()) context_.request_id = fmt::format("{}/{}", session_, given.tag());
+  if (given.plain()) {
+    core::Payload input;
+    if (given.has_data) input = core::Payload::Bytes(std::string(given.data));
+    Start(place->second, given.tag, PlainCall(context_, *given.function, std::move(input)),
+          defaults_.cancel_on_disconnect());
+    return absl::OkStatus();
+  }
+  if (!session_.empty()) context_.request_id = fmt::format("{}/{}", session_, given.tag);
+  const Path field("items", index);
   absl::StatusOr<Submission> submission =
-      ToSubmit(context_, *given.mutable_future(), &defaults_, Path(field, "future"));
+      ToSubmit(context_, *given.message->mutable_future(), &defaults_, Path(field, "future"));
   if (!submission.ok()) {
-    PushDone(given.tag(), core::Completion(), submission.status());
+    items_.erase(place);
+    PushRefusal(given.tag, submission.status());
     return absl::OkStatus();
   }
-  Item& item = NewItem(given.tag());
-  item.cancel_on_disconnect = submission->cancel_on_disconnect;
-  ++unaccepted_;
-  const core::Token handle = rpc_.service.SubmitAttached(std::move(submission->command), &item);
-  if (handle != core::kNoToken) item.handle = handle;  // otherwise it is over, and the item another's
+  Start(place->second, given.tag, std::move(submission->command), submission->cancel_on_disconnect);
   return absl::OkStatus();
 }
 
-void RunStream::CancelTags(const pb::RunRequest& message) {
+// `place` is the item's in items_; the submit may end the item at once, and take it away again.
+void RunStream::Start(Item*& place, uint64_t tag, core::Submit command, bool cancel_on_disconnect) {
+  Item* const item = NewItem();
+  item->tag = tag;
+  item->cancel_on_disconnect = cancel_on_disconnect;
+  place = item;
+  ++unaccepted_;
+  const core::Token handle = rpc_.service.SubmitAttached(std::move(command), item);
+  if (handle != core::kNoToken) item->handle = handle;  // otherwise it is over, and the item another's
+}
+
+void RunStream::CancelTags() {
   std::vector<core::FutureId> ids;
-  for (const uint64_t tag : message.cancel_tags()) {
+  for (const uint64_t tag : reader_.cancel_tags()) {
     const auto found = items_.find(tag);
     if (found == items_.end()) continue;
     if (found->second->id) {
@@ -223,17 +269,14 @@ void RunStream::SpawnCancel(std::vector<core::FutureId> ids, std::string message
 
 // --- What becomes of it ---------------------------------------------------------------------------------------------
 
-RunStream::Item& RunStream::NewItem(uint64_t tag) {
+RunStream::Item* RunStream::NewItem() {
   if (free_.empty()) free_.push_back(std::make_unique<Item>(*this));
-  Item* item = free_.back().release();
+  Item* const item = free_.back().release();
   free_.pop_back();
-  item->tag = tag;
   item->handle = core::kNoToken;
   item->id = core::FutureId();
-  item->cancel_on_disconnect = false;
   item->cancel_wanted = false;
-  items_.emplace(tag, item);
-  return *item;
+  return item;
 }
 
 void RunStream::Accepted(Item& item, const runtime::SubmitAnswer& answer) {
@@ -248,20 +291,27 @@ void RunStream::Accepted(Item& item, const runtime::SubmitAnswer& answer) {
   wake_.Set();
 }
 
-void RunStream::Ended(Item& item, core::Completion completion, absl::Status refusal) {
+// It is over: it hears no more.
+void RunStream::Release(Item& item) {
   if (!item.id) --unaccepted_;
-  PushDone(item.tag, std::move(completion), std::move(refusal));
   items_.erase(item.tag);
   free_.push_back(std::unique_ptr<Item>(&item));
 }
 
-void RunStream::PushDone(uint64_t tag, core::Completion completion, absl::Status refusal) {
+void RunStream::PushDone(uint64_t tag, core::Completion completion) {
   Done& done = done_.emplace_back();
   done.tag = tag;
   done.completion = std::move(completion);
+  if (done.completion.outcome != nullptr) done.bytes += done.completion.outcome->ByteSize();
+  unsent_bytes_ += done.bytes;
+  wake_.Set();
+}
+
+void RunStream::PushRefusal(uint64_t tag, absl::Status refusal) {
+  Done& done = done_.emplace_back();
+  done.tag = tag;
   done.refusal = std::move(refusal);
-  unsent_bytes_ += kDoneBytes;
-  if (done.completion.outcome != nullptr) unsent_bytes_ += done.completion.outcome->ByteSize();
+  unsent_bytes_ += done.bytes;
   wake_.Set();
 }
 
@@ -269,40 +319,50 @@ void RunStream::PushDone(uint64_t tag, core::Completion completion, absl::Status
 
 // As much as fits; the rest goes into the next message.
 void RunStream::Fill() {
-  message_.Clear();
-  message_.set_credits(std::exchange(credits_due_, 0));
+  writer_.Clear();
+  writer_.Credits(std::exchange(credits_due_, 0));
   const uint64_t bytes_max = rpc_.limits().message_bytes_max - kBesideBytes;
-  const size_t accepted_max = std::min<size_t>(accepted_.size(), bytes_max / 2 / kAcceptedBytes);
-  for (size_t index = 0; index < accepted_max; ++index) {
-    pb::RunResponse::Accepted& out = *message_.add_accepted();
-    out.set_tag(accepted_[index].first);
-    out.set_id(accepted_[index].second.ToText());
-  }
-  accepted_.erase(accepted_.begin(), accepted_.begin() + static_cast<std::ptrdiff_t>(accepted_max));
+  const uint64_t accepted_bytes = FillAccepted(bytes_max / 2);
   if (!accepted_.empty()) return;  // nobody hears of an end before the acceptance
-  Room room(bytes_max - accepted_max * kAcceptedBytes, 3);
-  while (!done_.empty()) {
-    Done& done = done_.front();
-    const bool first = message_.done_size() == 0;
+  Room room(bytes_max - accepted_bytes, 3);
+  bool first = true;
+  while (done_at_ < done_.size()) {
     if (!first && room.bytes < 4096) break;
-    pb::RunResponse::Done& out = *message_.add_done();
-    out.set_tag(done.tag);
-    if (done.refusal.ok()) {
-      FromCompletionWithOutcome(done.completion, room, *out.mutable_completion());
-      if (out.completion().outcome_omitted() && !first) {  // it may fit into a message of its own
-        message_.mutable_done()->RemoveLast();
-        break;
-      }
-    } else {
-      ToItemStatus(done.refusal, *out.mutable_rejected());
-      room.bytes -= std::min<uint64_t>(room.bytes, out.ByteSizeLong());
-    }
-    room.bytes -= std::min<uint64_t>(room.bytes, 16);
-    unsent_bytes_ -= kDoneBytes;
-    if (done.completion.outcome != nullptr) unsent_bytes_ -= done.completion.outcome->ByteSize();
-    --in_flight_;
-    done_.pop_front();
+    if (!FillDone(done_[done_at_], first, room)) break;
+    first = false;
+    ++done_at_;
   }
+  ForgetDone();
+}
+
+// The bytes that they may take.
+uint64_t RunStream::FillAccepted(uint64_t bytes_max) {
+  const size_t count = std::min<size_t>(accepted_.size(), bytes_max / kAcceptedBytes);
+  for (size_t index = 0; index < count; ++index) writer_.Accepted(accepted_[index].first, accepted_[index].second);
+  accepted_.erase(accepted_.begin(), accepted_.begin() + static_cast<std::ptrdiff_t>(count));
+  return count * kAcceptedBytes;
+}
+
+// False when it had better wait for the next message.
+bool RunStream::FillDone(Done& done, bool first, Room& room) {
+  if (done.refusal.ok()) {
+    // What does not fit here may fit into a message of its own.
+    const OnOverflow on_overflow = first ? OnOverflow::kOmitOutcome : OnOverflow::kWriteNothing;
+    if (!writer_.Completed(done.tag, done.completion, room, on_overflow)) return false;
+  } else {
+    writer_.Rejected(done.tag, done.refusal, room);
+  }
+  room.bytes -= std::min<uint64_t>(room.bytes, 16);
+  unsent_bytes_ -= done.bytes;
+  --in_flight_;
+  done.completion.outcome.reset();  // what is counted no more is held no more
+  return true;
+}
+
+// Those that have gone, once they are all or the larger part.
+void RunStream::ForgetDone() {
+  if (done_at_ < done_.size() && done_at_ < done_.size() / 2) return;
+  done_.erase(done_.begin(), done_.begin() + static_cast<std::ptrdiff_t>(std::exchange(done_at_, 0)));
 }
 
 coro::Task<absl::Status> RunStream::Deliver() {
@@ -313,7 +373,8 @@ coro::Task<absl::Status> RunStream::Deliver() {
     if (SomethingToSend()) {
       Fill();
       ReadOn();
-      gone_ = !co_await stream_.Write(message_);
+      const std::string_view message = writer_.bytes();
+      gone_ = !co_await stream_.Write(message);
       if (gone_) co_return absl::CancelledError("the client went away");
       MUSTER_CO_RETURN_IF_ERROR(rpc_.token.TakePending());
       continue;
@@ -358,7 +419,7 @@ coro::Task<absl::Status> RunStream::Serve() {
 
 }  // namespace
 
-coro::Task<absl::Status> Run(Rpc& rpc, BidiStream<pb::RunRequest, pb::RunResponse>& stream) {
+coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream) {
   const StreamPlace place(rpc);
   MUSTER_CO_RETURN_IF_ERROR(place.status());
   rpc.shared.runs_open.Add();

@@ -8,7 +8,7 @@ namespace muster::core {
 namespace {
 
 constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
-constexpr int kDigits = 28;
+constexpr int kDigits = FutureId::kTextBytes;
 constexpr int kSequenceBits = 48;
 constexpr int kIncarnationBits = 30;
 constexpr int kSlotBits = 32;
@@ -26,27 +26,12 @@ uint64_t CheckOf(const FutureId& id) {
   return (mixed ^ mixed >> 4) & 0xf;
 }
 
-// Fields go in one after another, digits of five bits come out. Every answer has an id in it, so this counts.
-class DigitWriter {
- public:
-  void Put(uint64_t value, int bits) {
-    // At most four bits are left over, and a field has at most 48: they fit into one word.
-    left_ = left_ << bits | value;
-    left_bits_ += bits;
-    while (left_bits_ >= 5) {
-      left_bits_ -= 5;
-      text_[at_++] = kAlphabet[left_ >> left_bits_ & 0x1f];
-    }
-    left_ &= (uint64_t{1} << left_bits_) - 1;
-  }
-  std::string ToText() const { return std::string(text_, kDigits); }
-
- private:
-  uint64_t left_ = 0;
-  int left_bits_ = 0;
-  char text_[kDigits];
-  int at_ = 0;
-};
+// The digits of a word, highest first.
+template <int kCount>
+char* WriteDigits(uint64_t word, char* at) {
+  for (int digit = 0; digit < kCount; ++digit) at[digit] = kAlphabet[word >> 5 * (kCount - 1 - digit) & 0x1f];
+  return at + kCount;
+}
 
 class DigitReader {
  public:
@@ -80,16 +65,22 @@ constexpr std::array<uint8_t, 256> kDigitValues = MakeDigitValues();
 }  // namespace
 
 std::string FutureId::ToText() const {
+  std::string text(kTextBytes, '\0');
+  WriteText(text.data());
+  return text;
+}
+
+// Three words of whole digits, so that no digit waits for the one before it: shard and incarnation; the sequence and
+// the slot's upper two bits; what is left.
+void FutureId::WriteText(char* text) const {
   MUSTER_DCHECK(sequence >> kSequenceBits == 0 && incarnation >> kIncarnationBits == 0 && shard >> kShardBits == 0)
       << "an id out of its range";
-  DigitWriter writer;
-  writer.Put(shard, kShardBits);
-  writer.Put(incarnation, kIncarnationBits);
-  writer.Put(sequence, kSequenceBits);
-  writer.Put(slot, kSlotBits);
-  writer.Put(ns_tag, kTagBits);
-  writer.Put(CheckOf(*this), kCheckBits);
-  return writer.ToText();
+  constexpr int kSlotBelow = 30;
+  static_assert((kShardBits + kIncarnationBits) % 5 == 0 && (kSequenceBits + kSlotBits - kSlotBelow) % 5 == 0);
+  text = WriteDigits<8>(uint64_t{shard} << kIncarnationBits | incarnation, text);
+  text = WriteDigits<10>(sequence << (kSlotBits - kSlotBelow) | slot >> kSlotBelow, text);
+  const uint64_t below = slot & ((uint32_t{1} << kSlotBelow) - 1);
+  WriteDigits<10>((below << kTagBits | ns_tag) << kCheckBits | CheckOf(*this), text);
 }
 
 std::optional<FutureId> FutureId::Parse(std::string_view text) {

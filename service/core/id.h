@@ -2,6 +2,7 @@
 // before.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -31,7 +32,11 @@ struct FutureId {
   friend bool operator==(const FutureId&, const FutureId&) = default;
   friend auto operator<=>(const FutureId&, const FutureId&) = default;
 
+  static constexpr size_t kTextBytes = 28;
   std::string ToText() const;
+  // The same into kTextBytes bytes, with no zero behind them: most answers have an id in them, and it allocates
+  // nothing.
+  void WriteText(char* text) const;
   // nullopt when `text` was not made by ToText.
   static std::optional<FutureId> Parse(std::string_view text);
 };

@@ -1,12 +1,16 @@
-// The shapes of an RPC on a completion queue: unary, server stream, bidirectional stream.
+// The shapes of an RPC on a completion queue: unary, server stream, bidirectional stream of bytes.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 
 #include "service/api/detail/call.h"
 
@@ -112,34 +116,50 @@ class ServerStreamCall final : public CallBase, private StreamWriter<Out> {
   std::optional<grpc::ServerAsyncWriter<Out>> writer_;
 };
 
-// --- Bidirectional stream -------------------------------------------------------------------------------------------
+// --- Bidirectional stream of bytes ----------------------------------------------------------------------------------
 
-template <typename Service, typename In, typename Out>
-struct BidiRpc {
-  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Out, In>*,
+template <typename Service>
+struct ByteStreamRpc {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*,
+                                            grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>*,
                                             grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  using Handler = coro::Task<absl::Status> (*)(Rpc&, BidiStream<In, Out>&);
+  using Handler = coro::Task<absl::Status> (*)(Rpc&, ByteStream&);
   Service* service;
   RequestFunction request;
   Handler handler;
 };
 
-template <typename Service, typename In, typename Out>
-class BidiCall final : public CallBase, private BidiStream<In, Out>, private Tag {
+// The bytes of one message out of the transport's slices.
+class IncomingBytes {
  public:
-  BidiCall(LoopCalls& loop, Method& method, const BidiRpc<Service, In, Out>& rpc)
+  grpc::ByteBuffer& buffer() { return buffer_; }
+  // Once the buffer has been filled.
+  void Join();
+  std::string_view view() const { return view_; }
+  void Clear();
+
+ private:
+  grpc::ByteBuffer buffer_;
+  std::string joined_;     // reused; for a message of more than one slice
+  std::string_view view_;  // of either
+};
+
+template <typename Service>
+class ByteStreamCall final : public CallBase, private ByteStream, private Tag {
+ public:
+  ByteStreamCall(LoopCalls& loop, Method& method, const ByteStreamRpc<Service>& rpc)
       : CallBase(loop, method), definition_(rpc) {}
 
  private:
   // Runs the receiver between coroutines of a turn, not inside the poll.
   class ReadDone final : public coro::Runnable {
    public:
-    explicit ReadDone(BidiCall& call) : Runnable(&Run), call_(call) {}
+    explicit ReadDone(ByteStreamCall& call) : Runnable(&Run), call_(call) {}
     bool ok = false;
 
    private:
     static void Run(coro::Runnable& self) { static_cast<ReadDone&>(self).call_.OnReadDone(); }
-    BidiCall& call_;
+    ByteStreamCall& call_;
   };
 
   void Request(grpc::ServerContext& context, Tag* tag) override {
@@ -147,15 +167,18 @@ class BidiCall final : public CallBase, private BidiStream<In, Out>, private Tag
     (definition_.service->*definition_.request)(&context, &*stream_, &loop().queue, &loop().queue, tag);
   }
   coro::Task<absl::Status> Handle(Rpc& rpc) override { return definition_.handler(rpc, *this); }
-  void StartWrite(const Out& message, Tag* tag) override {
+  // The bytes are copied once, into a slice of their size: the transport may hold it for longer than the write lasts.
+  void StartWrite(const std::string_view& message, Tag* tag) override {
     rpc_metrics().MsgSent();
-    stream_->Write(message, tag);
+    const grpc::Slice slice(message.data(), message.size());
+    stream_->Write(grpc::ByteBuffer(&slice, 1), tag);
   }
-  In& incoming() override { return in_; }
+  std::string_view incoming() const override { return in_.view(); }
   void StartRead(ReadReceiver& receiver) override {
     receiver_ = &receiver;
     Hold();  // the read may end after the handler, and after Finish
-    stream_->Read(&in_, static_cast<Tag*>(this));
+    in_.Clear();
+    stream_->Read(&in_.buffer(), static_cast<Tag*>(this));
   }
   void LeaveReads() override { receiver_ = nullptr; }
   void Complete(bool ok) override {
@@ -163,20 +186,23 @@ class BidiCall final : public CallBase, private BidiStream<In, Out>, private Tag
     loop().loop.Schedule(read_done_);
   }
   void OnReadDone() {
-    if (read_done_.ok) rpc_metrics().MsgReceived();
+    if (read_done_.ok) {
+      rpc_metrics().MsgReceived();
+      in_.Join();
+    }
     if (ReadReceiver* receiver = std::exchange(receiver_, nullptr)) receiver->OnRead(read_done_.ok);
     LetGo();
   }
   void Finish(const grpc::Status& status, Tag* tag) override { stream_->Finish(status, tag); }
   void Reset() override {
     stream_.reset();
-    Recycle(in_);
+    in_.Clear();
   }
   bool is_unary() const override { return false; }
 
-  const BidiRpc<Service, In, Out> definition_;
-  In in_;
-  std::optional<grpc::ServerAsyncReaderWriter<Out, In>> stream_;
+  const ByteStreamRpc<Service> definition_;
+  IncomingBytes in_;
+  std::optional<grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>> stream_;
   ReadReceiver* receiver_ = nullptr;
   ReadDone read_done_{*this};
 };
@@ -217,13 +243,15 @@ class Registrar {
     const ServerStreamRpc<Base, In, Out> definition{&service, request, handler};
     Add<ServerStreamCall<Base, In, Out>>(name, metrics::RpcType::kServerStream, definition);
   }
-  template <typename Base, typename Service, typename In, typename Out>
-  void Bidi(Service& service, std::string_view name,
-            void (Base::*request)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Out, In>*, grpc::CompletionQueue*,
-                                  grpc::ServerCompletionQueue*, void*),
-            coro::Task<absl::Status> (*handler)(Rpc&, BidiStream<In, Out>&)) {
-    const BidiRpc<Base, In, Out> definition{&service, request, handler};
-    Add<BidiCall<Base, In, Out>>(name, metrics::RpcType::kBidiStream, definition);
+  // A method that the service has raw.
+  template <typename Base, typename Service>
+  void Bytes(Service& service, std::string_view name,
+             void (Base::*request)(grpc::ServerContext*,
+                                   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>*,
+                                   grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+             coro::Task<absl::Status> (*handler)(Rpc&, ByteStream&)) {
+    const ByteStreamRpc<Base> definition{&service, request, handler};
+    Add<ByteStreamCall<Base>>(name, metrics::RpcType::kBidiStream, definition);
   }
 
  private:

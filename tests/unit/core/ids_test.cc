@@ -11,7 +11,7 @@ TEST(FutureIdTest, TheTextComesBackAsTheId) {
   for (int round = 0; round < 2000; ++round) {
     FutureId id;
     id.sequence = (random() & 0xffffffffffff) | 1;
-    id.incarnation = random() & 0xffffff;
+    id.incarnation = random() & 0x3fffffff;
     id.slot = static_cast<uint32_t>(random());
     id.shard = static_cast<ShardIndex>(random() & 0x3ff);
     id.ns_tag = static_cast<uint16_t>(random());
