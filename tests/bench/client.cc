@@ -31,10 +31,11 @@ int Main(int argc, char** argv) {
                                                 GOOGLE_PROTOBUF_VERSION / 1000000,
                                                 GOOGLE_PROTOBUF_VERSION / 1000 % 1000, GOOGLE_PROTOBUF_VERSION % 1000));
   app.add_option("--server", server, "Address of the server, without TLS.")->required();
-  app.add_option("--mode", mode, "What to do.")->check(CLI::IsMember({"call", "submit_wait", "run"}));
+  app.add_option("--mode", mode, "What to do.")->check(CLI::IsMember({"call", "submit_wait", "run", "backlog"}));
   app.add_option("--in-flight", load.in_flight, "Operations under way at a time.")->check(CLI::Range(1, 100000));
   app.add_option("--batch", load.batch, "Items in a message of run.")->check(CLI::Range(1, 10000));
   app.add_option("--payload-bytes", load.payload_bytes, "Size of each input.")->check(CLI::Range(0, 1 << 20));
+  app.add_option("--count", load.count, "Futures that a backlog leaves pending.")->check(CLI::Range(1, 100000000));
   app.add_flag("--request-ids", load.request_ids, "Give each operation of call and submit_wait a request id.");
   app.add_flag("--session", load.session, "Open run with a session, so that every item has a request id.");
   app.add_option("--seconds", time.seconds, "How long to measure.")->check(CLI::PositiveNumber);
@@ -54,6 +55,11 @@ int Main(int argc, char** argv) {
   if (!channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10))) {
     std::fprintf(stderr, "bench_client: nobody answers at %s\n", server.c_str());
     return 1;
+  }
+  if (mode == "backlog") {
+    if (!SubmitBacklog(channel, load)) return 1;
+    fmt::print("{{\"operations_total\": {}}}\n", load.count);
+    return 0;
   }
   Tally tally(time);
   Weights weights;

@@ -15,6 +15,7 @@ struct LoadPlan {
   int in_flight = 128;
   int batch = 1;  // items in a message of Run
   int payload_bytes = 16;
+  int count = 1000000;  // futures of a backlog
   bool request_ids = false;
   bool session = false;
   std::chrono::microseconds spin{0};
@@ -34,6 +35,8 @@ bool RunCalls(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& pla
 bool RunSubmitWaits(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan, Tally& tally,
                     Weights& weights);
 bool RunStream(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan, Tally& tally, Weights& weights);
+// Leaves `plan.count` jobs behind that start in an hour. False as above.
+bool SubmitBacklog(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan);
 
 // The next event of the queue: spins first if the plan says so, and gives up after a time in which any answer should
 // have come. Nullptr then, and after the queue's end.

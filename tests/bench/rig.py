@@ -13,7 +13,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clients"))
 from musterd import Musterd  # noqa: E402  (its folder is none of the path's)
 
-PROGRAMS = ("musterd", "bench_client", "bench_reference_server", "bench_rocks")
+PROGRAMS = ("musterd", "bench_client", "bench_reference_server", "bench_rocks", "bench_executor")
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+PEERS = os.path.join(ROOT, "build", "bench", "peers", "bin")
 ENDED_JOBS = "muster_futures_done_total"
 TICK = os.sysconf("SC_CLK_TCK")
 # Beyond what it was told to measure: to start, to connect, to end what is in flight.
@@ -31,14 +33,21 @@ def cpu_us(pid):
     return (int(fields[11]) + int(fields[12])) * 1e6 / TICK
 
 
-class Rig:
-    """The programs of one build, a folder for data, and how long to measure."""
+def private_bytes(pid):
+    """Memory that a process has of its own: what it wrote, not what is mapped from files or shared."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
+        return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Private_Dirty:"))
 
-    def __init__(self, programs, data, seconds, warmup):
+
+class Rig:
+    """The programs of one build, a folder for data, how long to measure, and how many of what is counted."""
+
+    def __init__(self, programs, data, seconds, warmup, scale=1):
         self._programs = programs
         self._data = data
         self._seconds = seconds
         self._warmup = warmup
+        self._scale = scale
         self._folders = 0
         missing = [name for name in PROGRAMS if not os.access(self.program(name), os.X_OK)]
         if missing:
@@ -49,6 +58,14 @@ class Rig:
 
     def program(self, name):
         return os.path.join(self._programs, name)
+
+    def peer(self, name):
+        """A program that tests/bench/peers/build_runtimes makes; it need not be there."""
+        return os.path.join(PEERS, name)
+
+    def scaled(self, count):
+        """How many to take where a full run takes `count`."""
+        return max(1, round(count * self._scale))
 
     def folder(self):
         """The name of a folder that is not there yet, on the file system that is measured."""
@@ -88,11 +105,12 @@ class Rig:
 
     # --- measurements -----------------------------------------------------------------------------------------------
 
-    def _measure(self, argv):
+    def measure(self, argv, env=None):
+        """What a load prints as JSON, told how long to measure."""
         argv = [*argv, f"--seconds={self._seconds}", f"--warmup={self._warmup}"]
         limit = self._seconds + self._warmup + PATIENCE
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=limit)
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, env=env)
         except subprocess.TimeoutExpired as error:
             raise Failure(f"{os.path.basename(argv[0])} did not end within {limit:.0f} s") from error
         if done.returncode != 0:
@@ -102,7 +120,7 @@ class Rig:
     def load(self, address, pid, arguments):
         """bench_client's word, with the CPU that the server spent on an operation."""
         before = cpu_us(pid)
-        sample = self._measure([self.program("bench_client"), f"--server={address}", *arguments])
+        sample = self.measure([self.program("bench_client"), f"--server={address}", *arguments])
         sample["server_cpu_us"] = (cpu_us(pid) - before) / sample["operations_total"]
         return sample
 
@@ -117,12 +135,20 @@ class Rig:
                           f"{ended - before:.0f}")
         return sample
 
+    def backlog(self, server, count, payload_bytes):
+        """Leaves that many jobs waiting."""
+        self.measure([self.program("bench_client"), f"--server={server.grpc}", "--mode=backlog", f"--count={count}",
+                      f"--payload-bytes={payload_bytes}"])
+
+    def executor(self, mode, *arguments):
+        return self.measure([self.program("bench_executor"), f"--mode={mode}", *arguments])
+
     def rocks(self, mode):
         folder = self.folder()
         if mode == "fdatasync":
             os.mkdir(folder)
         try:
-            return self._measure([self.program("bench_rocks"), f"--mode={mode}", f"--dir={folder}"])
+            return self.measure([self.program("bench_rocks"), f"--mode={mode}", f"--dir={folder}"])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,0 +1,3 @@
+module spawn_go
+
+go 1.19
