@@ -88,11 +88,12 @@ class Rig:
 
     # --- measurements -----------------------------------------------------------------------------------------------
 
-    def _measure(self, argv):
+    def measure(self, argv, env=None):
+        """What a load prints as JSON, told how long to measure."""
         argv = [*argv, f"--seconds={self._seconds}", f"--warmup={self._warmup}"]
         limit = self._seconds + self._warmup + PATIENCE
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=limit)
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, env=env)
         except subprocess.TimeoutExpired as error:
             raise Failure(f"{os.path.basename(argv[0])} did not end within {limit:.0f} s") from error
         if done.returncode != 0:
@@ -102,7 +103,7 @@ class Rig:
     def load(self, address, pid, arguments):
         """bench_client's word, with the CPU that the server spent on an operation."""
         before = cpu_us(pid)
-        sample = self._measure([self.program("bench_client"), f"--server={address}", *arguments])
+        sample = self.measure([self.program("bench_client"), f"--server={address}", *arguments])
         sample["server_cpu_us"] = (cpu_us(pid) - before) / sample["operations_total"]
         return sample
 
@@ -122,7 +123,7 @@ class Rig:
         if mode == "fdatasync":
             os.mkdir(folder)
         try:
-            return self._measure([self.program("bench_rocks"), f"--mode={mode}", f"--dir={folder}"])
+            return self.measure([self.program("bench_rocks"), f"--mode={mode}", f"--dir={folder}"])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

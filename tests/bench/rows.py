@@ -1,7 +1,8 @@
 """All rows, in the order in which they are measured: each group in a file of its own."""
 
+import peer_rows
 import wire_rows
 
-MEASUREMENTS = (*wire_rows.MEASUREMENTS,)
+MEASUREMENTS = (*wire_rows.MEASUREMENTS, *peer_rows.MEASUREMENTS)
 
 ROWS = {row.name: row for measurement in MEASUREMENTS for row in measurement.rows}
