@@ -40,7 +40,7 @@ class Service:
 
     def measure(self, rig, arguments):
         before = self._cpu_us()
-        sample = rig.measure([*self.load, *arguments], {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **self.env})
+        sample = rig.measure([*self.load, *arguments], environment(self.env))
         if self.processes:
             sample["server_cpu_us"] = (self._cpu_us() - before) / sample["operations_total"]
         return sample
@@ -74,12 +74,17 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def environment(env):
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+
+
 @contextlib.contextmanager
 def running(argv, log, env=None):
     """A process that is told to end, and in the end made to."""
+    program = os.path.abspath(argv[0])  # it runs in a folder of its own
     with open(log, "wb") as file:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                   cwd=os.path.dirname(log), env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
+        process = subprocess.Popen([program, *argv[1:]], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                   cwd=os.path.dirname(log), env=environment(env))
     try:
         yield process
     finally:
@@ -158,8 +163,10 @@ class Gearmand:
         with contextlib.ExitStack() as stack:
             port, server = start(stack, argv, folder, "gearmand")
             program = [rig.program("bench_gearman"), f"--port={port}"]
-            workers = [stack.enter_context(running([*program, "--role=worker"], os.path.join(folder, f"worker-{number}.log")))
-                       for number in range(self.workers)]
+            workers = [
+                stack.enter_context(running([*program, "--role=worker"], os.path.join(folder, f"worker-{number}.log")))
+                for number in range(self.workers)
+            ]
             yield Service([*program, "--role=client"], [server, *workers])
 
 
@@ -169,8 +176,8 @@ class Gearmand:
 def start_redis(stack, folder):
     return start(
         stack,
-        lambda port: [command("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no",
-                      "--dir", folder],
+        lambda port: [command("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", "",
+                      "--appendonly", "no", "--dir", folder],
         folder, "redis-server",
     )
 
@@ -277,7 +284,8 @@ class Dask:
         dask = [PYTHON, "-m", "dask"]
         with contextlib.ExitStack() as stack:
             port, server = start(
-                stack, lambda port: [*dask, "scheduler", "--host=127.0.0.1", f"--port={port}", "--no-dashboard", "--no-show"],
+                stack,
+                lambda port: [*dask, "scheduler", "--host=127.0.0.1", f"--port={port}", "--no-dashboard", "--no-show"],
                 folder, "dask-scheduler", env,
             )
             address = f"tcp://127.0.0.1:{port}"
