@@ -45,11 +45,19 @@ class Sides:
 class Measurement:
     """One way of measuring: has `rows`, and may have
     - rounds_max: no more rounds than that, for what takes long.
+    - is_peer: the reference is what a user would pick instead; `./dev bench --peers` measures these.
     """
+
+    is_peer = False
 
     def missing(self, rig):
         """Why it cannot be measured on this machine, or None."""
         del rig
+
+    def builds(self, rig):
+        """{name: {"version": ...}} of what it runs on beside the libraries that every row names."""
+        del rig
+        return {}
 
     @contextlib.contextmanager
     def open(self, rig):
