@@ -2,7 +2,7 @@
 //
 // A stream carries many small items of one shape, and making the messages for them cost more than running the jobs
 // (docs/adr/0044-run-codec.md). What is usual is done by hand here; whatever else there is goes through protobuf, which
-// stays the judge of what a RunRequest is. Both ways give the same: the unit tests and the fuzzer compare them.
+// stays the judge of what a RunRequest is. Both ways give the same: the unit tests compare them.
 //
 //   RunRequestReader reader(registry, limits.payload_bytes_max);
 //   if (!reader.Read(bytes)) ...                              // no RunRequest
