@@ -7,9 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "service/base/block_pool.h"
 #include "service/base/thread.h"
 #include "service/coro/event.h"
-#include "service/base/block_pool.h"
 #include "service/coro/scope.h"
 #include "service/coro/sleep.h"
 #include "tests/support/manual_executor.h"
