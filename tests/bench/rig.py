@@ -106,10 +106,11 @@ class Rig:
 
     # --- measurements -----------------------------------------------------------------------------------------------
 
-    def measure(self, argv, env=None):
+    def measure(self, argv, env=None, seconds=None):
         """What a load prints as JSON, told how long to measure."""
-        argv = [*argv, f"--seconds={self._seconds}", f"--warmup={self._warmup}"]
-        limit = self._seconds + self._warmup + PATIENCE
+        seconds = seconds or self._seconds
+        argv = [*argv, f"--seconds={seconds}", f"--warmup={self._warmup}"]
+        limit = seconds + self._warmup + PATIENCE
         try:
             done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, env=env)
         except subprocess.TimeoutExpired as error:
