@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "fmt/format.h"
+#include "google/protobuf/arena.h"
 
 #include "service/api/convert.h"
 #include "service/api/detail/wire_format.h"
@@ -53,7 +55,13 @@ absl::StatusOr<Submission> Read(Rpc& rpc, std::string_view bytes) {
     submission.command = PlainCall(ContextOf(rpc, ns), *plain.function, InputOf(plain));
     return submission;
   }
-  pb::CallRequest request;
+  // Most have room for all their parts here.
+  alignas(std::max_align_t) char first[2048];
+  google::protobuf::ArenaOptions in_place;
+  in_place.initial_block = first;
+  in_place.initial_block_size = sizeof first;
+  google::protobuf::Arena arena(in_place);
+  auto& request = *google::protobuf::Arena::CreateMessage<pb::CallRequest>(&arena);
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return base::Refuse(base::Reason::kInvalidField,
                         fmt::format("the request is no CallRequest: its {} bytes cannot be parsed; send what a "

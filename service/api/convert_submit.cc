@@ -49,6 +49,7 @@ uint64_t HashBytes(const std::string& bytes) {
 // Maps in an order of their own would give equal specs two hashes.
 std::string Deterministic(const google::protobuf::Message& message) {
   std::string bytes;
+  bytes.reserve(message.ByteSizeLong());
   google::protobuf::io::StringOutputStream stream(&bytes);
   {
     google::protobuf::io::CodedOutputStream coded(&stream);
@@ -58,11 +59,12 @@ std::string Deterministic(const google::protobuf::Message& message) {
   return bytes;
 }
 
-uint64_t HashOf(const pb::FutureSpec& spec, const pb::FutureOptions& options) {
-  pb::FutureSpec whole = spec;
-  *whole.mutable_options() = options;
-  whole.mutable_options()->clear_request_id();
-  return HashBytes(Deterministic(whole));
+// Of all that a submit with the same request id must repeat. `given` is left with the options that hold for it, less
+// the request id: a copy of it would cost more than all else here.
+uint64_t HashOf(pb::FutureSpec& given, const pb::FutureOptions& options) {
+  if (&options != &given.options()) *given.mutable_options() = options;
+  given.mutable_options()->clear_request_id();
+  return HashBytes(Deterministic(given));
 }
 
 absl::Status CheckLabels(const pb::FutureOptions& given, const Path& field) {
@@ -309,7 +311,8 @@ absl::StatusOr<core::Submit> ToPromise(const SubmitContext& context, pb::FutureO
   command.spec = core::PromiseSpec();
   MUSTER_RETURN_IF_ERROR(ToOptions(context, given, Applies(), field, command));
   if (command.options != nullptr && !command.options->request_id.empty()) {
-    command.spec_hash = HashOf(pb::FutureSpec(), given);
+    pb::FutureSpec promise;
+    command.spec_hash = HashOf(promise, given);
   }
   return command;
 }

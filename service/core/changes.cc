@@ -15,7 +15,7 @@ constexpr uint64_t kMarksBehindMax = 1 << 16;
 }  // namespace
 
 void Shard::Impl::MarkChanged(RequestEntry& entry) {
-  if (options_.journaled) dirty_requests_.push_back(entry.key);
+  if (options_.journaled) dirty_requests_.emplace_back(entry.ns, entry.request_id);
 }
 
 // `future` is about to be erased.
@@ -59,8 +59,8 @@ void Shard::Impl::TakeChanges(ChangeSink& sink, uint64_t batch) {
     any = true;
   }
   dirty_.clear();
-  for (const std::string& key : dirty_requests_) {
-    RequestEntry* entry = request_ids_.FindKey(key);
+  for (const auto& [ns, request_id] : dirty_requests_) {
+    RequestEntry* entry = request_ids_.Find(ns, request_id);
     if (entry == nullptr || entry->future != nullptr) continue;
     RequestRecord record;
     record.ns = entry->ns;

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 
+#include "service/base/block_pool.h"
 #include "service/base/clock.h"
 #include "service/core/id.h"
 #include "service/core/outcome.h"
@@ -58,7 +59,7 @@ struct WaitForSpec {
 using FutureSpec = std::variant<JobSpec, PromiseSpec, GatherSpec, ShieldSpec, WaitForSpec>;
 
 // What most futures leave at the defaults; kept apart from the future itself so that those cost nothing.
-struct Options {
+struct Options : base::Pooled {
   std::string name;  // empty: "Task-N"
   std::map<std::string, std::string> labels;
   std::string group;

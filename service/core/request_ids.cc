@@ -1,27 +1,20 @@
 #include "service/core/detail/request_ids.h"
 
 #include "service/base/check.h"
-#include "service/core/detail/groups.h"
 
 namespace muster::core {
 
-RequestEntry* RequestIds::Find(NamespaceId ns, const std::string& request_id) {
-  return FindKey(NamespacedKey(ns, request_id));
-}
-
-RequestEntry* RequestIds::FindKey(const std::string& key) {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : found->second.get();
+RequestEntry* RequestIds::Find(NamespaceId ns, std::string_view request_id) {
+  const auto found = entries_.find(Key(ns, request_id));
+  return found == entries_.end() ? nullptr : found->get();
 }
 
 RequestEntry& RequestIds::Add(NamespaceId ns, const std::string& request_id) {
-  std::string key = NamespacedKey(ns, request_id);
-  std::unique_ptr<RequestEntry>& entry = entries_[key];
-  MUSTER_CHECK(!entry) << "a request id was added twice";
-  entry = std::make_unique<RequestEntry>(ns, request_id, std::move(key));
-  return *entry;
+  const auto [entry, is_new] = entries_.insert(std::make_unique<RequestEntry>(ns, request_id));
+  MUSTER_CHECK(is_new) << "a request id was added twice";
+  return **entry;
 }
 
-void RequestIds::Erase(RequestEntry& entry) { entries_.erase(std::string(entry.key)); }
+void RequestIds::Erase(RequestEntry& entry) { entries_.erase(Key(entry.ns, entry.request_id)); }
 
 }  // namespace muster::core

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "service/base/block_pool.h"
 #include "service/base/clock.h"
 #include "service/base/intrusive_list.h"
 #include "service/core/command.h"
@@ -154,7 +155,7 @@ struct Combinator {
 };
 
 // What few futures have. Never taken away once there.
-struct Cold {
+struct Cold : base::Pooled {
   std::shared_ptr<const Options> options;
   GroupMember group;
   base::IntrusiveList<RequestEntry, &RequestEntry::hook> requests;

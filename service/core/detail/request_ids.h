@@ -7,9 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 
+#include "service/base/block_pool.h"
 #include "service/base/intrusive_list.h"
 #include "service/core/detail/timer.h"
 #include "service/core/effect.h"
@@ -18,13 +22,12 @@ namespace muster::core {
 
 struct Future;
 
-struct RequestEntry {
-  RequestEntry(NamespaceId n, std::string id, std::string k)
-      : ns(n), request_id(std::move(id)), key(std::move(k)), timer(ShardTimer::Of::kRequest, this) {}
+struct RequestEntry : base::Pooled {
+  RequestEntry(NamespaceId n, std::string id)
+      : ns(n), request_id(std::move(id)), timer(ShardTimer::Of::kRequest, this) {}
 
   const NamespaceId ns;
   const std::string request_id;
-  const std::string key;
   base::ListHook hook;       // among the entries of `future`
   Future* future = nullptr;  // null once it is gone: the window runs
   FutureId id;
@@ -39,17 +42,34 @@ struct RequestEntry {
 class RequestIds {
  public:
   // Null when the request id is not known.
-  RequestEntry* Find(NamespaceId ns, const std::string& request_id);
+  RequestEntry* Find(NamespaceId ns, std::string_view request_id);
   // The request id must not be known.
   RequestEntry& Add(NamespaceId ns, const std::string& request_id);
   // The entry's timer must not be armed.
   void Erase(RequestEntry& entry);
   size_t size() const { return entries_.size(); }
-  // By the key of an entry.
-  RequestEntry* FindKey(const std::string& key);
 
  private:
-  absl::flat_hash_map<std::string, std::unique_ptr<RequestEntry>> entries_;
+  // Entries are found by what they hold, so that no text is kept twice.
+  using Key = std::pair<NamespaceId, std::string_view>;
+  static Key KeyOf(const Key& key) { return key; }
+  static Key KeyOf(const std::unique_ptr<RequestEntry>& entry) { return {entry->ns, entry->request_id}; }
+  struct Hash {
+    using is_transparent = void;
+    template <typename T>
+    size_t operator()(const T& of) const {
+      return absl::Hash<Key>()(KeyOf(of));
+    }
+  };
+  struct Equal {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return KeyOf(a) == KeyOf(b);
+    }
+  };
+
+  absl::flat_hash_set<std::unique_ptr<RequestEntry>, Hash, Equal> entries_;
 };
 
 }  // namespace muster::core

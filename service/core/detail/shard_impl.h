@@ -309,7 +309,7 @@ class Shard::Impl {
     bool input, members;
   };
   std::vector<uint32_t> dirty_;
-  std::vector<std::string> dirty_requests_;
+  std::vector<std::pair<NamespaceId, std::string>> dirty_requests_;
   std::vector<Gone> gone_;
   std::vector<std::pair<NamespaceId, std::string>> gone_requests_;
   FutureRecord record_;  // reused
