@@ -1,0 +1,454 @@
+"""wait, gather, as_completed, wait_for and shield: asyncio's functions over remote futures.
+
+Each behaves as the function of its name in CPython 3.13's asyncio, on every Python from 3.9, and differs in this:
+
+- It takes remote futures (and what `gather` and `shield` give) and nothing else. To mix them with local tasks, use
+  asyncio's own functions, which take remote futures as they are.
+- A timeout is the time of the server's clock where that is moved by hand (muster.testing), else the loop's.
+- A timeout of 0 asks the server once, since what is known here may be older than a moment.
+
+They live in this process: what has an id and outlives it is `client.submit_gather` and its siblings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from typing import TYPE_CHECKING, Any, Deque, Dict, Iterable, List, Optional, Set, Tuple, TypeVar
+
+from muster import errors
+from muster._spec import Seconds, seconds
+from muster.future import RemoteFuture, add_sink
+from muster.v1 import future_pb2
+from muster.v1 import future_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from muster._core import Core, Timer
+    from muster.client import AsyncClient
+
+    _Base = asyncio.Future[Any]
+else:
+    _Base = asyncio.Future
+
+__all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed", "gather", "shield", "wait", "wait_for"]
+
+ALL_COMPLETED = asyncio.ALL_COMPLETED
+FIRST_COMPLETED = asyncio.FIRST_COMPLETED
+FIRST_EXCEPTION = asyncio.FIRST_EXCEPTION
+GRACE = 10.0  # the server's own default for wait_for
+
+F = TypeVar("F", bound="asyncio.Future[Any]")
+
+
+class Combined(_Base):
+    """What `gather` and `shield` give: a local future of remote ones."""
+
+    _core: Core
+
+
+def members_of(futures: Iterable[F], who: str, client: Optional[AsyncClient] = None) -> List[F]:
+    """A list of them, once each is found to be a remote future, all of one server, on this loop, of an open client."""
+    members = list(futures)
+    first: Optional[Core] = client._core if client is not None else None
+    loop = asyncio._get_running_loop()
+    seen = None
+    for member in members:
+        if isinstance(member, RemoteFuture):
+            core = member._client
+        elif isinstance(member, Combined):
+            core = member._core
+        else:
+            raise errors.NotARemoteFutureError(_not_remote(member, who))
+        if core is seen:  # as nearly always
+            continue
+        seen = core
+        if first is None:
+            first = core
+        elif (core.address, core.namespace) != (first.address, first.namespace):
+            raise errors.MixedServersError(
+                f"{who} was given {member!r} of namespace {core.namespace!r} at {core.address} beside futures of "
+                f"{first.namespace!r} at {first.address}: one call takes futures of one server and namespace; "
+                "asyncio's own functions take any"
+            )
+        if core.loop is not loop:
+            raise errors.WrongLoopError(f"{who} runs on another event loop than the one that {member!r} belongs to")
+    return members
+
+
+def _not_remote(member: Any, who: str) -> str:
+    if isinstance(member, str):
+        advice = "make a future of an id with client.future(id)"
+    elif asyncio.iscoroutine(member):
+        advice = "a coroutine runs here: submit a call of a function of the server, or use asyncio's function"
+        member.close()  # nobody will await it
+    elif asyncio.isfuture(member):
+        advice = f"local tasks and futures go to asyncio.{who}, which takes remote futures as well"
+    else:
+        advice = "give what client.submit, client.future or client.create_promise returned"
+    return f"{who} takes remote futures, not {type(member).__name__}: {advice}"
+
+
+def _single(futures: Any, who: str) -> None:
+    if asyncio.isfuture(futures) or asyncio.iscoroutine(futures):
+        if asyncio.iscoroutine(futures):
+            futures.close()
+        raise errors.NotARemoteFutureError(f"{who} takes a list of remote futures, not {type(futures).__name__}")
+
+
+def _core_of(member: Any) -> Core:
+    core: Core = member._client if isinstance(member, RemoteFuture) else member._core
+    return core
+
+
+async def _ask(members: Iterable[Any]) -> None:
+    """What is done at the server by now is done here afterwards."""
+    asked = [member for member in members if isinstance(member, RemoteFuture) and not member.done()]
+    if not asked:
+        return
+    core = asked[0]._client
+    for member in asked:
+        if member._id is None:
+            await asyncio.wait([core.loop.create_task(_quietly(core, member))])
+    by_id: Dict[str, List[RemoteFuture]] = {}
+    for member in asked:
+        if member._id is not None and not member.done():
+            by_id.setdefault(member._id, []).append(member)
+    ids, set_max = list(by_id), core.server.limits.set_max
+    for at in range(0, len(ids), set_max):
+        request = pb.WaitRequest(namespace=core.namespace, view=future_pb2.OUTCOME_VIEW_FULL)
+        request.set.ids.extend(ids[at : at + set_max])
+        request.timeout.seconds = 0
+        request.timeout.SetInParent()
+        try:
+            answer = await core.channel.unary("Wait", request, pb.WaitResponse)
+        except errors.FutureNotFoundError:
+            continue  # those who await it are told
+        for completion in answer.done:
+            for member in by_id.get(completion.id, ()):
+                core.settle(member, completion)
+
+
+async def _quietly(core: Core, member: RemoteFuture) -> None:
+    try:
+        await core.wait_accepted(member)
+    except BaseException:  # noqa: B036  its own end, for those who await it
+        return
+
+
+# --- wait -----------------------------------------------------------------------------------------------------------
+
+
+async def wait(
+    fs: Iterable[F], *, timeout: Optional[Seconds] = None, return_when: str = ALL_COMPLETED
+) -> Tuple[Set[F], Set[F]]:
+    """Waits for all of them, the first, or the first exception, and gives (done, pending).
+
+    A timeout is no error and cancels nothing (semantics 27); 0 or less is a poll of the server (28). ValueError for an
+    empty set (23) and an unknown return_when (24); NotARemoteFutureError for what is no remote future (25). Duplicates
+    count once (26). Cancelling it leaves the futures alone (35).
+    """
+    _single(fs, "wait")
+    members = set(members_of(fs, "wait"))
+    if not members:
+        raise ValueError("Set of Tasks/Futures is empty.")
+    if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+        raise ValueError(f"Invalid return_when value: {return_when}")
+    core = _core_of(next(iter(members)))
+    core.check()
+    if timeout is not None:
+        timeout = seconds(timeout, "timeout")
+        if timeout <= 0:
+            await _ask(members)
+            done = {member for member in members if member.done()}
+            return done, members - done
+    await _wait(core, members, timeout, return_when)
+    done = {member for member in members if member.done()}
+    return done, members - done
+
+
+def _satisfied(member: Any, return_when: str) -> bool:
+    if return_when == FIRST_COMPLETED:
+        return True
+    return return_when == FIRST_EXCEPTION and not member.cancelled() and member.exception() is not None
+
+
+async def _wait(core: Core, members: Set[Any], timeout: Optional[float], return_when: str) -> None:
+    left = 0
+    for member in members:
+        if not member.done():
+            left += 1
+        elif _satisfied(member, return_when):
+            return
+    if not left:
+        return
+    waiter = core.loop.create_future()
+
+    def release() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def on_completion(member: Any) -> None:
+        nonlocal left
+        left -= 1
+        if not left or _satisfied(member, return_when):
+            release()
+
+    pending = [member for member in members if not member.done()]
+    timer = core.call_later(timeout, release) if timeout is not None else None
+    for member in pending:
+        member.add_done_callback(on_completion)
+    try:
+        await waiter
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for member in pending:
+            member.remove_done_callback(on_completion)
+
+
+# --- gather ---------------------------------------------------------------------------------------------------------
+
+
+class _Gathering(Combined):
+    """Cancelling it cancels every member that has not ended (semantics 49)."""
+
+    _children: List[Any]
+    _cancel_requested = False
+
+    def cancel(self, msg: Optional[Any] = None) -> bool:
+        if self.done():
+            return False
+        asked = False
+        for child in self._children:
+            if child.cancel(msg):
+                asked = True
+        if asked:
+            # Raised when the members have ended, return_exceptions or not (semantics 50).
+            self._cancel_requested = True
+        return asked
+
+
+def _cancelled_error(member: Any) -> BaseException:
+    return member._make_cancelled_error()  # type: ignore[no-any-return]
+
+
+def gather(*futures: Any, return_exceptions: bool = False) -> asyncio.Future[List[Any]]:
+    """A future of their results in the order given, a duplicate at each of its places (semantics 43-45).
+
+    The first exception comes through and the siblings go on (46); with `return_exceptions` exceptions and cancellations
+    are values in their places (47). A member that is cancelled makes it raise CancelledError without being cancelled
+    itself (48). Cancelling it cancels the members (49-51).
+    """
+    members = members_of(futures, "gather")
+    loop = asyncio.get_running_loop()
+    outer = _Gathering(loop=loop)
+    outer._children = members
+    if not members:
+        outer.set_result([])
+        return outer
+    outer._core = _core_of(members[0])
+    outer._core.check()
+    unique = members if len(members) == 1 else list(dict.fromkeys(members))
+    left = len(unique)
+
+    def on_done(member: Any) -> None:
+        nonlocal left
+        left -= 1
+        if outer.done():
+            if not member.cancelled():
+                member.exception()  # it is retrieved: the gather has told of another
+            return
+        if not return_exceptions:
+            if member.cancelled():
+                outer.set_exception(_cancelled_error(member))
+                return
+            exception = member.exception()
+            if exception is not None:
+                outer.set_exception(exception)
+                return
+        if left:
+            return
+        if outer._cancel_requested:
+            outer.set_exception(_cancelled_error(member) if member.cancelled() else asyncio.CancelledError())
+        else:
+            outer.set_result([_value_or_exception(one) for one in members])
+
+    for member in unique:
+        add_sink(member, on_done)
+    return outer
+
+
+def _value_or_exception(member: Any) -> Any:
+    if member.cancelled():
+        return _cancelled_error(member)
+    exception = member.exception()
+    return member.result() if exception is None else exception
+
+
+# --- as_completed ---------------------------------------------------------------------------------------------------
+
+
+class AsCompleted:
+    """What `as_completed` gives: `async for` gets the futures themselves, `for` awaitables of their results."""
+
+    def __init__(self, members: Set[Any], timeout: Optional[float]) -> None:
+        self._ended: Deque[Any] = collections.deque()
+        self._waiters: Deque[asyncio.Future[None]] = collections.deque()
+        self._to_come = set(members)
+        self._to_give = len(members)
+        self._timer: Optional[Timer] = None
+        if not members:
+            return
+        core = _core_of(next(iter(members)))
+        core.check()
+        self._loop = core.loop
+        for member in members:
+            member.add_done_callback(self._on_done)
+        if timeout is not None:
+            self._timer = core.call_later(max(0.0, timeout), self._on_timeout)
+
+    def _put(self, ended: Any) -> None:
+        self._ended.append(ended)
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _on_done(self, member: Any) -> None:
+        if member in self._to_come:
+            self._to_come.remove(member)
+            self._put(member)
+            if not self._to_come and self._timer is not None:
+                self._timer.cancel()
+
+    def _on_timeout(self) -> None:
+        late, self._to_come = self._to_come, set()
+        for member in late:
+            member.remove_done_callback(self._on_done)
+            self._put(None)
+
+    async def _next(self, resolve: bool) -> Any:
+        while not self._ended:
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled() and self._ended and self._waiters:
+                    self._put(self._ended.popleft())  # the wake-up passes on
+                raise
+        ended = self._ended.popleft()
+        if ended is None:
+            raise asyncio.TimeoutError
+        return ended.result() if resolve else ended
+
+    def __aiter__(self) -> AsCompleted:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._to_give:
+            raise StopAsyncIteration
+        self._to_give -= 1
+        try:
+            return await self._next(resolve=False)
+        except asyncio.CancelledError:
+            self._to_give += 1  # the iteration can be taken up again (semantics 42)
+            raise
+
+    def __iter__(self) -> AsCompleted:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._to_give:
+            raise StopIteration
+        self._to_give -= 1
+        return self._next(resolve=True)
+
+
+def as_completed(fs: Iterable[F], *, timeout: Optional[Seconds] = None) -> AsCompleted:
+    """Their futures as they complete, the same objects that went in, a duplicate once (semantics 37-39).
+
+        async for future in muster.as_completed(futures, timeout=30):
+            print(future.get_name(), await future)
+
+    There is one deadline for all: what was done before it is given first, then TimeoutError is raised (40); nothing is
+    cancelled (41). The iteration can be taken up again where it was left (42), and a lost connection does not show.
+    """
+    _single(fs, "as_completed")
+    members = set(members_of(fs, "as_completed"))
+    return AsCompleted(members, None if timeout is None else seconds(timeout, "timeout"))
+
+
+# --- shield and wait_for --------------------------------------------------------------------------------------------
+
+
+def shield(future: Any) -> asyncio.Future[Any]:
+    """A future that follows `future`, and whose cancel does not reach it (semantics 53, 54); `future` itself when it is
+    done (55)."""
+    members_of([future], "shield")
+    if future.done():
+        return future  # type: ignore[no-any-return]
+    core = _core_of(future)
+    core.check()
+    outer = Combined(loop=core.loop)
+    outer._core = core
+
+    def inner_done(inner: Any) -> None:
+        if outer.cancelled():
+            if not inner.cancelled():
+                inner.exception()  # it is retrieved: nobody is left who could
+        elif inner.cancelled():
+            outer.cancel(*_cancelled_error(inner).args)
+        else:
+            exception = inner.exception()
+            if exception is not None:
+                outer.set_exception(exception)
+            else:
+                outer.set_result(inner.result())
+
+    def outer_done(_: Any) -> None:
+        if not future.done():
+            future.remove_done_callback(inner_done)
+
+    future.add_done_callback(inner_done)
+    outer.add_done_callback(outer_done)
+    return outer
+
+
+async def wait_for(future: Any, timeout: Optional[Seconds], *, grace: Seconds = GRACE) -> Any:
+    """Its result. When time is up it is cancelled, that is waited for, and TimeoutError is raised, whose cause is the
+    cancellation (semantics 56, 57).
+
+    What swallows the cancel and returns a value gives that value (58), and an exception during the cancellation is
+    raised instead (59). With a timeout of 0 or less a done future gives its result, and one that has not started never
+    does (60). Cancelling it cancels the future (62). The wait for a cancellation is bounded by `grace` seconds: past it
+    TimeoutError is raised without a cause, and the future is left, cancelling (56, *remote*).
+    """
+    members_of([future], "wait_for")
+    core = _core_of(future)
+    core.check()
+    if timeout is None:
+        return await future
+    timeout = seconds(timeout, "timeout")
+    if timeout > 0:
+        try:
+            await _wait(core, {future}, timeout, ALL_COMPLETED)
+        except asyncio.CancelledError:
+            # As a task that awaits the future itself: its cancel is the future's (62), whose end is waited for.
+            raise_from = future.cancel()
+            if raise_from:
+                await _wait(core, {future}, seconds(grace, "grace"), ALL_COMPLETED)
+            raise
+    elif not future.done():
+        await _ask([future])
+    if future.done():
+        return future.result()
+    future.cancel()
+    await _wait(core, {future}, seconds(grace, "grace"), ALL_COMPLETED)
+    if not future.done():
+        raise asyncio.TimeoutError(f"{future!r} was cancelled and has not ended within the grace of {grace} s")
+    try:
+        return future.result()
+    except asyncio.CancelledError as cancellation:
+        raise asyncio.TimeoutError from cancellation
