@@ -14,6 +14,8 @@
 A function here is a name on the server (`await m.functions()` lists them). Python callables come with remote workers.
 """
 
+from muster.blocking import Client
+from muster.blocking_future import BlockingFuture, BlockingPromise
 from muster.client import AsyncClient, connect
 from muster.combine import (
     ALL_COMPLETED,
@@ -27,6 +29,7 @@ from muster.combine import (
 )
 from muster.errors import *  # noqa: F403
 from muster.errors import __all__ as _errors
+from muster.executor import Executor
 from muster.future import Handle, RemoteFuture, RemotePromise
 from muster.info import Function, FutureInfo, Limits, Progress, ServerInfo
 from muster.options import Options, RetryPolicy, Tls
@@ -37,6 +40,10 @@ __version__ = "0.1.0"
 __all__ = [
     "ALL_COMPLETED",
     "AsyncClient",
+    "BlockingFuture",
+    "BlockingPromise",
+    "Client",
+    "Executor",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
     "Function",

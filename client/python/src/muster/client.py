@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import weakref
 from types import TracebackType
-from typing import Any, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, List, Optional, Type, Union
+from typing import Any, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, List, NamedTuple, Optional, Type, Union
 
 from muster import _channel, _encode, _spec, errors, info, map_, payload
 from muster import future as future_module
@@ -29,6 +29,14 @@ VERSION_MIN = (0, 1, 0)
 CALL_RETENTION = 60.0  # what is awaited here and has no other reader, as after the wire's Call
 
 _open_clients: weakref.WeakSet[AsyncClient] = weakref.WeakSet()
+
+
+class Prepared(NamedTuple):
+    """A submit that has been looked at."""
+
+    spec: bytes
+    name: Optional[str]
+    by_request_id: bool
 
 
 def connect(address: str = "localhost:7411", *, options: Optional[Options] = None, **more: Any) -> AsyncClient:
@@ -171,6 +179,24 @@ class AsyncClient:
         future._sink = None
         future._cancels = 0
         if options and options.get("request_id"):
+            core.carrier.submit_by_request_id(future)
+        else:
+            core.carrier.submit(future)
+        return future
+
+    def prepare(self, function: str, input: Any, name: Optional[str], options: Any) -> Prepared:
+        """What `submit` looks at before it sends; from any thread, for `submit_prepared`."""
+        spec = _encode.call_spec(function, payload.encode_input(input), _spec.serialized(name, options))
+        if len(spec) > self._core.spec_bytes_max:
+            self._core.refuse_size(len(spec))
+        return Prepared(spec, name, bool(options.get("request_id")))
+
+    def submit_prepared(self, prepared: Prepared) -> RemoteFuture:
+        """The rest of `submit`, on the client's loop."""
+        core = self._core
+        core.check()
+        future: RemoteFuture = future_module.make(RemoteFuture, core, None, prepared.name, prepared.spec)
+        if prepared.by_request_id:
             core.carrier.submit_by_request_id(future)
         else:
             core.carrier.submit(future)
