@@ -183,7 +183,12 @@ class Core:
         """Raises what it ended with when it never had an id."""
         self.check()
         waiter = self.loop.create_future()
-        self.when_accepted(future, lambda: waiter.done() or waiter.set_result(None))
+
+        def tell() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        self.when_accepted(future, tell)
         await waiter
         if future._id is None:
             future.result()  # raises
@@ -303,6 +308,7 @@ class Core:
             raise
         self.watcher.forget(promise)
         self.settle(promise, done)
+        promise._log_traceback = False  # who set it knows; those who await it elsewhere are told
 
     # --- time -------------------------------------------------------------------------------------------------------
 

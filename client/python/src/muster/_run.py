@@ -156,28 +156,25 @@ class Carrier:
         opening.open.acknowledge = True
         reader: Optional[asyncio.Task[None]] = None
         try:
-            try:
-                await call.write(opening.SerializeToString())
-                reader = self._loop.create_task(self._read(call))
-                await self._write(call, reader)
-            except _channel.CallOver:
-                pass
-            if reader is not None:
-                await reader
-            return await _channel.status_of(call)
-        finally:
+            await call.write(opening.SerializeToString())
+            reader = self._loop.create_task(self._read(call))
+            while not reader.done():
+                message = self._fill()
+                if message:
+                    await call.write(message)
+                else:
+                    await self._sleep_until_roused()
+        except _channel.CallOver:
+            pass
+        except BaseException:
             call.cancel()
             if reader is not None:
                 reader.cancel()
                 await asyncio.gather(reader, return_exceptions=True)
-
-    async def _write(self, call: Any, reader: asyncio.Task[None]) -> None:
-        while not reader.done():
-            message = self._fill()
-            if message:
-                await call.write(message)
-            else:
-                await self._sleep_until_roused()
+            raise
+        if reader is not None:
+            await reader
+        return await _channel.status_of(call)
 
     def _fill(self) -> bytes:
         """Items as credits allow; b"" when there is nothing to send."""

@@ -217,12 +217,15 @@ class Client:
     ) -> Tuple[Set[BlockingFuture], Set[BlockingFuture]]:
         """`concurrent.futures.wait`: (done, not done). A timeout cancels nothing; nothing waited for is two empty sets
         (the note to semantics 23)."""
-        done, pending = concurrent.futures.wait(self._members(fs, "wait"), timeout, return_when)
-        return done, pending
+        members: Any = self._members(fs, "wait")
+        ended: Any = concurrent.futures.wait(members, timeout, return_when)
+        return ended.done, ended.not_done
 
     def as_completed(self, fs: Iterable[BlockingFuture], timeout: Optional[float] = None) -> Iterator[BlockingFuture]:
         """`concurrent.futures.as_completed`: the futures as they complete, then TimeoutError if time runs out."""
-        return concurrent.futures.as_completed(self._members(fs, "as_completed"), timeout)
+        members: Any = self._members(fs, "as_completed")
+        coming: Any = concurrent.futures.as_completed(members, timeout)
+        return iter(coming)
 
     def gather(
         self, *fs: BlockingFuture, return_exceptions: bool = False, timeout: Optional[float] = None

@@ -306,7 +306,8 @@ class AsyncClient:
     def future(self, which: Union[str, Handle]) -> RemoteFuture:
         """A future that was made elsewhere, by its id or handle. Asks nothing of the server until it is awaited; an
         unknown id raises FutureNotFoundError then."""
-        return self._attach(WatchedFuture, which)
+        future: RemoteFuture = self._attach(WatchedFuture, which)
+        return future
 
     def promise(self, which: Union[str, Handle]) -> RemotePromise:
         """A promise that was made elsewhere, to be settled or awaited here."""
@@ -353,9 +354,9 @@ class AsyncClient:
         self._core.check()
         request = pb.ListRequest(namespace=self.namespace, function=function, group=group, page_size=page_size)
         for state in states:
-            number = future_pb2.FutureState.Value("FUTURE_STATE_" + state) if f"FUTURE_STATE_{state}" in future_pb2.FutureState.keys() else None
-            if number is None:
+            if f"FUTURE_STATE_{state}" not in future_pb2.FutureState.keys():
                 raise _spec.refuse("states", f"has {state!r}, which is no state; one is 'RUNNING'")
+            number: Any = future_pb2.FutureState.Value(f"FUTURE_STATE_{state}")
             request.states.append(number)
         for key, text in (labels or {}).items():
             request.labels[key] = text

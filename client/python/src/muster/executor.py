@@ -42,7 +42,7 @@ class Executor(concurrent.futures.Executor):
         """The client that it submits through."""
         return self._client
 
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> BlockingFuture:  # type: ignore[override]
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> BlockingFuture:
         """Calls the function of the server that is named `fn`. Its input is the one positional argument, or the keyword
         arguments as a JSON object."""
         if not isinstance(fn, str):

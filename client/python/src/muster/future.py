@@ -146,7 +146,7 @@ class RemoteFuture(_Base):
 
     def _peek(self) -> Optional[BaseException]:
         """Its exception, without taking it for retrieved."""
-        return self._exception  # type: ignore[attr-defined, no-any-return]
+        return self._exception
 
 
 # asyncio's own, which settle it here once the server has said how.
@@ -210,12 +210,12 @@ class RemotePromise(WatchedFuture):
 
     _settling: bool
 
-    def set_result(self, result: Any) -> asyncio.Task[None]:
+    def set_result(self, result: Any) -> asyncio.Task[None]:  # type: ignore[override]
         """Settles the promise. InvalidStateError when it is done or was settled before through this object
         (semantics 2); PayloadError when the value cannot travel."""
         return self._client.settle_promise(self, result, None)
 
-    def set_exception(self, exception: Any) -> asyncio.Task[None]:
+    def set_exception(self, exception: Any) -> asyncio.Task[None]:  # type: ignore[override]
         """Settles the promise with an exception: its type's name, its text and, if it has them, its `details` travel.
         Whoever awaits it anywhere gets a `RemoteError` of that type."""
         return self._client.settle_promise(self, None, exception)

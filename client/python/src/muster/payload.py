@@ -95,7 +95,7 @@ def decode(message: future_pb2.Payload) -> Any:
 
 def decode_payload(message: future_pb2.Payload) -> Payload:
     """Everything that a payload says."""
-    rest = {"content_type": message.content_type, "metadata": dict(message.metadata)}
+    rest: Any = {"content_type": message.content_type, "metadata": dict(message.metadata)}
     kind = message.WhichOneof("body")
     if kind == "json":
         return Payload(json=_of_value(message.json), **rest)
