@@ -321,9 +321,10 @@ class Core:
         sleeper = self.face.submit("sleep", max(0.0, delay), retention=60)
 
         def wake(_: Any) -> None:
-            if not sleeper.cancelled():
-                sleeper.result()
-                callback()
+            if sleeper.cancelled() or isinstance(sleeper.exception(), errors.ClientClosedError):
+                return
+            sleeper.result()
+            callback()
 
         sleeper.add_done_callback(wake)
         return Timer(None, sleeper)

@@ -17,7 +17,7 @@ from muster import _channel, _encode, _spec, errors, info, map_, payload
 from muster import future as future_module
 from muster._core import Core
 from muster.combine import members_of
-from muster.future import Handle, RemoteFuture, RemotePromise, WatchedFuture
+from muster.future import Handle, RemoteFuture, RemotePromise, WatchedFuture, add_sink
 from muster.info import Function, FutureInfo, ServerInfo
 from muster.options import Options
 from muster.v1 import future_pb2
@@ -253,14 +253,15 @@ class AsyncClient:
     ) -> RemoteFuture:
         """A gather that lives on the server: a future with an id, that others can await and that outlives this program.
         Waits for the members' ids. `muster.gather` is asyncio's, and lives here (semantics 43-51)."""
+        members = members_of(futures, "submit_gather", self)
         spec = future_pb2.GatherSpec(return_exceptions=return_exceptions)
-        spec.ids.extend([await future.accepted() for future in members_of(futures, "submit_gather", self)])
+        spec.ids.extend([await _followed(member) for member in members])
         return self._submit_spec(future_pb2.FutureSpec(gather=spec), name, options)
 
     async def submit_shield(self, future: RemoteFuture, *, name: Optional[str] = None, **options: Any) -> RemoteFuture:
         """A shield that lives on the server: cancelling it leaves `future` alone (semantics 53-55)."""
         members_of([future], "submit_shield", self)
-        spec = future_pb2.ShieldSpec(id=await future.accepted())
+        spec = future_pb2.ShieldSpec(id=await _followed(future))
         return self._submit_spec(future_pb2.FutureSpec(shield=spec), name, options)
 
     async def submit_wait_for(
@@ -275,7 +276,7 @@ class AsyncClient:
         """A wait_for that lives on the server and cancels `future` when time is up, whether this program still runs or
         not (semantics 56-62). `grace`: how long to wait for the cancelled future to end."""
         members_of([future], "submit_wait_for", self)
-        spec = future_pb2.WaitForSpec(id=await future.accepted())
+        spec = future_pb2.WaitForSpec(id=await _followed(future))
         if timeout is not None:
             _spec.set_duration(spec.timeout, _spec.seconds(timeout, "timeout"))
         if grace is not None:
@@ -395,6 +396,17 @@ class AsyncClient:
             request.page_token = page.next_page_token
             if not request.page_token:
                 return found
+
+
+async def _followed(member: RemoteFuture) -> str:
+    """Its id, for a combinator: its exception counts as retrieved, as it comes through that one (semantics 19)."""
+    add_sink(member, _retrieve)
+    return await member.accepted()
+
+
+def _retrieve(member: Any) -> None:
+    if not member.cancelled():
+        member.exception()
 
 
 def open_clients(address: str) -> List[AsyncClient]:

@@ -62,7 +62,8 @@ class Server:
             raise ValueError(f"clock is {clock!r}; it must be 'manual' or 'system'")
         self._program = program
         self._clock = clock
-        self._flags = [f"--clock={clock}", f"--durability={durability}", *flags]
+        # A test that is over has no interest in what still runs.
+        self._flags = [f"--clock={clock}", f"--durability={durability}", "--drain-grace=0", *flags]
         self._folder: Optional[str] = None
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._address = ""
