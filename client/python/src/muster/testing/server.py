@@ -62,8 +62,9 @@ class Server:
             raise ValueError(f"clock is {clock!r}; it must be 'manual' or 'system'")
         self._program = program
         self._clock = clock
-        # A test that is over has no interest in what still runs.
-        self._flags = [f"--clock={clock}", f"--durability={durability}", "--drain-grace=0", *flags]
+        self._flags = [f"--clock={clock}", f"--durability={durability}", *flags]
+        if not any(flag.startswith("--drain-grace") for flag in flags):
+            self._flags.append("--drain-grace=0")  # a test that is over has no interest in what still runs
         self._folder: Optional[str] = None
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._address = ""
