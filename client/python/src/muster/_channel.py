@@ -18,6 +18,8 @@ EOF = grpc.aio.EOF
 # What an operation on a call that is over raises: its status, or the news that it is over.
 CallOver = (grpc.aio.AioRpcError, asyncio.InvalidStateError)
 LEAVE_SECONDS = 0.05
+# What grpc.aio says when a write failed before the status arrived, which it does not wait for.
+BROKEN_WRITE = "Internal error from Core"
 _SERVICE = "/muster.v1.FutureService/"
 
 
@@ -35,6 +37,8 @@ async def status_of(call: Any) -> errors.ServiceError:
     code = await call.code()
     if code is grpc.StatusCode.OK:
         return _status.make("UNAVAILABLE", "the server ended the stream before everything was answered")
+    if code is grpc.StatusCode.INTERNAL and await call.details() == BROKEN_WRITE:
+        return _status.make("UNAVAILABLE", "the connection broke while something was written")
     details = None
     for key, value in await call.trailing_metadata() or ():
         if key == "grpc-status-details-bin":

@@ -214,7 +214,7 @@ class Carrier:
             self.rouse()  # the writer, which sees that this is over
 
     def _take(self, response: pb.RunResponse) -> None:
-        if self._backoff.failing:
+        if self._backoff.failing and (response.accepted or response.done):
             self._backoff.accepted()
         in_flight = self._in_flight
         acceptances = self._client.acceptances
