@@ -129,12 +129,19 @@ class Client:
             raise errors.ClientClosedError("the client is closed: open another one")
         return self._await(work, timeout)
 
-    def _await(self, work: Coroutine[Any, Any, T], timeout: Optional[float] = None) -> T:
+    def may_block(self) -> None:
+        """WrongLoopError on the client's own thread, which would wait for itself."""
         if threading.current_thread() is self._thread:
-            work.close()
             raise errors.WrongLoopError(
                 "a done callback runs on the client's own thread and must not block: hand the work to another thread"
             )
+
+    def _await(self, work: Coroutine[Any, Any, T], timeout: Optional[float] = None) -> T:
+        try:
+            self.may_block()
+        except errors.WrongLoopError:
+            work.close()
+            raise
         running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result(timeout)

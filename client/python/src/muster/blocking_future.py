@@ -95,6 +95,8 @@ class BlockingFuture(_Base):
 
     def result(self, timeout: Optional[float] = None) -> Any:
         """Waits for its result. TimeoutError when `timeout` runs out: that cancels nothing (semantics 92)."""
+        if not self.done():
+            self._client.may_block()
         try:
             return super().result(timeout)
         except concurrent.futures.CancelledError:
@@ -102,6 +104,8 @@ class BlockingFuture(_Base):
 
     def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
         """Waits for its exception, None when it has succeeded."""
+        if not self.done():
+            self._client.may_block()
         try:
             return super().exception(timeout)
         except concurrent.futures.CancelledError:
