@@ -1,11 +1,12 @@
 """Fixtures, and the running of `async def` tests: each on a loop of its own, within LIMIT seconds.
 
-The server is the one that the variable MUSTERD names.
+The server is the one that the variable MUSTERD names; MUSTER_TEST_LOOPS is its number of event loops.
 """
 
 import asyncio
 import gc
 import inspect
+import os
 
 import pytest
 
@@ -54,6 +55,24 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "complaints(words): the loop's exception handler is told of this")
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The line that the project's count of tests reads."""
+    stats = terminalreporter.stats
+    failed = len(stats.get("failed", ())) + len(stats.get("error", ()))
+    terminalreporter.write_line("")
+    terminalreporter.write_line(f"{len(stats.get('passed', ()))} passed, {failed} failed, {len(stats.get('skipped', ()))} skipped")
+
+
+LOOPS = f"--loops={os.environ.get('MUSTER_TEST_LOOPS', '1')}"
+
+
+@pytest.fixture(scope="session")
+def muster_server():
+    """As the plugin's, with as many event loops as was asked for."""
+    with Server(flags=[LOOPS]) as server:
+        yield server
+
+
 class Later:
     """A fixture's value that is opened on the test's loop."""
 
@@ -95,7 +114,7 @@ def m(muster_server, muster_namespace):
 @pytest.fixture(scope="session")
 def live_server():
     """A server whose clock is the machine's, and whose futures are durable against a crash of the process."""
-    with Server(clock="system", durability="async") as server:
+    with Server(clock="system", durability="async", flags=[LOOPS]) as server:
         yield server
 
 

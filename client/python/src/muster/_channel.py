@@ -14,7 +14,8 @@ from muster.options import Options
 from muster.v1 import future_service_pb2 as pb
 
 Answer = TypeVar("Answer")
-EOF = grpc.aio.EOF
+_aio: Any = grpc.aio
+EOF = _aio.EOF
 # What an operation on a call that is over raises: its status, or the news that it is over.
 CallOver = (grpc.aio.AioRpcError, asyncio.InvalidStateError)
 LEAVE_SECONDS = 0.05
@@ -25,11 +26,14 @@ _SERVICE = "/muster.v1.FutureService/"
 
 def error_of(failure: grpc.aio.AioRpcError) -> errors.ServiceError:
     """The exception for a failed RPC."""
-    details = None
-    for key, value in failure.trailing_metadata() or ():
+    return _status.make(failure.code().name, failure.details() or "", details=_details(failure.trailing_metadata()))
+
+
+def _details(trailer: Any) -> Optional[bytes]:
+    for key, value in trailer or ():
         if key == "grpc-status-details-bin":
-            details = value if isinstance(value, bytes) else value.encode("latin-1")
-    return _status.make(failure.code().name, failure.details() or "", details=details)
+            return value if isinstance(value, bytes) else bytes(value, "latin-1")
+    return None
 
 
 async def status_of(call: Any) -> errors.ServiceError:
@@ -39,11 +43,7 @@ async def status_of(call: Any) -> errors.ServiceError:
         return _status.make("UNAVAILABLE", "the server ended the stream before everything was answered")
     if code is grpc.StatusCode.INTERNAL and await call.details() == BROKEN_WRITE:
         return _status.make("UNAVAILABLE", "the connection broke while something was written")
-    details = None
-    for key, value in await call.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            details = value if isinstance(value, bytes) else value.encode("latin-1")
-    return _status.make(code.name, await call.details() or "", details=details)
+    return _status.make(code.name, await call.details() or "", details=_details(await call.trailing_metadata()))
 
 
 class Channel:
