@@ -103,6 +103,7 @@ class Proxy:
         self._host, port = address.rsplit(":", 1)
         self._port = int(port)
         self._open = []
+        self._serving = set()
         self.connections = 0
 
     async def __aenter__(self):
@@ -113,6 +114,8 @@ class Proxy:
     async def __aexit__(self, *_):
         self._server.close()
         self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     def cut(self):
         for writer in self._open:
@@ -121,6 +124,7 @@ class Proxy:
 
     async def _serve(self, reader, writer):
         self.connections += 1
+        self._serving.add(asyncio.current_task())
         there_reader, there_writer = await asyncio.open_connection(self._host, self._port)
         self._open += [writer, there_writer]
         await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
