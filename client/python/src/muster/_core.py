@@ -6,6 +6,7 @@ Threading: one event loop, the one that the client was opened on.
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional, Set
 from uuid import uuid4
 
@@ -46,6 +47,7 @@ class Core:
     ) -> None:
         self.face = face
         self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self.address = address
         self.namespace = options.namespace
         self.options = options
@@ -97,6 +99,12 @@ class Core:
         """The server says how it ended."""
         if future.done():
             return
+        try:
+            self._settle(future, completion)
+        except Exception as error:  # of this one alone: others came with it
+            self.end(future, error)
+
+    def _settle(self, future: RemoteFuture, completion: future_pb2.Completion) -> None:
         if future._id is None:
             future._id = completion.id
         future._spec = None
@@ -211,6 +219,8 @@ class Core:
 
     def request_cancel(self, future: RemoteFuture, message: str) -> None:
         """Sent with the others of this turn; what has not left is withdrawn."""
+        if threading.get_ident() != self._thread:
+            raise errors.WrongLoopError("a future is cancelled on the thread of its client's event loop")
         if self.closed:
             return
         if future._id is None and self.carrier.withdraw(future):
@@ -252,7 +262,9 @@ class Core:
 
     def watch(self, future: RemoteFuture) -> None:
         """Follows it by its id, once it has one."""
-        if future._id is not None:
+        if self.closed:
+            self.fail(future, errors.ClientClosedError("the client is closed: open another one, and take up the id there"))
+        elif future._id is not None:
             self.watcher.watch(future)
         else:
             self.when_accepted(future, lambda: self.watcher.watch(future))

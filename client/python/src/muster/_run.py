@@ -137,7 +137,11 @@ class Carrier:
             if not self._unsent:
                 await self._sleep_until_roused()
                 continue
-            failure = await self._stream()
+            try:
+                failure: Exception = await self._stream()
+            except Exception as error:  # a fault of ours; nobody shall wait for ever because of it
+                self._loop.call_exception_handler({"message": "the carrier of submits failed", "exception": error})
+                failure = error
             self._take_back()
             pause = self._backoff.next(failure, self._loop.time())
             if pause is None:
@@ -276,7 +280,7 @@ class Carrier:
         self._granted = False
         self._unsent.extendleft(reversed(again))
 
-    def _give_up(self, failure: errors.ServiceError) -> None:
+    def _give_up(self, failure: Exception) -> None:
         """Patience is at its end, or the failure is final: what was not acknowledged ends with it."""
         self._backoff = Backoff(self._client.options.retry)
         futures = [future for future in self._unsent if future._spec is not None]
