@@ -96,42 +96,43 @@ class Core:
     # --- how a future comes to its end ------------------------------------------------------------------------------
 
     def settle(self, future: RemoteFuture, completion: future_pb2.Completion) -> None:
-        """The server says how it ended."""
+        """The server says how it ended. Every completion passes here: first comes what nearly all of them are."""
         if future.done():
             return
-        try:
-            self._settle(future, completion)
-        except Exception as error:  # of this one alone: others came with it
-            self.end(future, error)
-
-    def _settle(self, future: RemoteFuture, completion: future_pb2.Completion) -> None:
         if future._id is None:
             future._id = completion.id
         future._spec = None
-        state = completion.state
-        if completion.outcome_omitted:
-            self.spawn(self._fetch(future))
-            return
-        if state == SUCCEEDED:
+        try:
             outcome = completion.outcome
-            if outcome.HasField("value"):
+            if completion.state == SUCCEEDED and outcome.HasField("value"):
                 body = outcome.value
+                kind = body.WhichOneof("body")
                 if body.content_type or body.metadata:
                     future._payload = payload.decode_payload(body)
-                settle_result(future, payload.decode(body))
+                settle_result(future, None if kind is None else payload.decode(body))
+            elif completion.outcome_omitted:
+                self.spawn(self._fetch(future))
+                return
             else:
-                settle_result(future, _outcome.gathered(outcome.gathered.outcomes))
-        elif state == CANCELLED:
-            settle_cancelled(future, completion.outcome.cancelled.message or None)
-        elif state == FAILED:
-            settle_exception(future, _outcome.exception_of(completion.outcome.error))
-        else:
-            words = f"future {completion.id} was forgotten before its outcome was read: keep it longer (retention)"
-            settle_exception(future, errors.FutureExpiredError(words, code="NOT_FOUND", reason="FUTURE_EXPIRED"))
+                self._settle_otherwise(future, completion)
+        except Exception as error:  # of this one alone: others came with it
+            self.end(future, error)
+            return
         sink = future._sink
         if sink is not None:
             future._sink = None
             sink(future)
+
+    def _settle_otherwise(self, future: RemoteFuture, completion: future_pb2.Completion) -> None:
+        if completion.state == CANCELLED:
+            settle_cancelled(future, completion.outcome.cancelled.message or None)
+        elif completion.state == FAILED:
+            settle_exception(future, _outcome.exception_of(completion.outcome.error))
+        elif completion.state == SUCCEEDED:
+            settle_result(future, _outcome.gathered(completion.outcome.gathered.outcomes))
+        else:
+            words = f"future {completion.id} was forgotten before its outcome was read: keep it longer (retention)"
+            settle_exception(future, errors.FutureExpiredError(words, code="NOT_FOUND", reason="FUTURE_EXPIRED"))
 
     def end(self, future: RemoteFuture, exception: Optional[BaseException], message: Optional[str] = None) -> None:
         """Its end here, for a reason of ours: an exception, or cancelled with this message."""
