@@ -1,6 +1,7 @@
 #include "service/runtime/service.h"
 
 #include <utility>
+#include <variant>
 
 #include "fmt/format.h"
 
@@ -23,6 +24,16 @@ namespace {
 // None left is a poll, whatever a shard's clock says (semantics 28).
 base::Instant DeadlineAfter(ShardRunner& here, base::Duration timeout) {
   return timeout <= base::Duration::zero() ? base::Instant::min() : base::Later(here.ReadTime(), timeout);
+}
+
+// For one who awaits what it submits. A job that can't be submitted again is nobody else's, so it goes with its
+// delivery; anything else stays for the retention that was asked for: it has a request id to be found by, or an outcome
+// that only Gather can bring.
+void Attach(const Shared& shared, core::Submit& command) {
+  command.attach = true;
+  const bool repeatable = command.options != nullptr && !command.options->request_id.empty();
+  command.drop_when_delivered = !repeatable && std::holds_alternative<core::JobSpec>(command.spec);
+  if (command.drop_when_delivered) command.retention = shared.options.call_retention;
 }
 
 }  // namespace
@@ -118,9 +129,7 @@ coro::Task<absl::StatusOr<core::Completion>> Service::Call(core::Submit command,
   shared.observer.OnWait(1, 1);
   CallAnswer answer(here, token);
   command.token = answer.request();
-  command.attach = true;
-  command.drop_when_delivered = command.options == nullptr || command.options->request_id.empty();
-  command.retention = shared.options.call_retention;
+  Attach(shared, command);
   const core::ShardIndex shard = PlaceFor(here, command);
   const core::NamespaceId ns = command.ns;
   here.Send(shard, std::move(command));
@@ -159,9 +168,7 @@ core::Token Service::SubmitAttached(core::Submit command, CallReceiver* receiver
   call->set_ended_flag(&ended);
   const core::Token token = call->request();
   command.token = token;
-  command.attach = true;
-  command.drop_when_delivered = command.options == nullptr || command.options->request_id.empty();
-  command.retention = impl_->shared.options.call_retention;
+  Attach(impl_->shared, command);
   here.Send(shard, std::move(command));
   if (ended) return core::kNoToken;
   call->set_ended_flag(nullptr);
