@@ -103,6 +103,9 @@ coro::Task<absl::Status> GatherSet(Rpc& rpc, core::NamespaceId ns, core::FutureS
   if (!set.group.empty()) {
     MUSTER_CO_ASSIGN_OR_RETURN(members, co_await rpc.service.GroupMembers(ns, std::move(set.group)));
   }
+  // Often all are done by now: then there is nothing to wait for, and no order of completion to keep.
+  const std::vector<core::OutcomeRef> done = co_await rpc.service.TakeOutcomes(ns, members, return_exceptions);
+  if (!done.empty()) co_return co_await WriteResults(done, rpc.limits().message_bytes_max, out);
   MUSTER_CO_ASSIGN_OR_RETURN(const Gathered gathered, co_await GatherMembers(rpc, ns, members, return_exceptions));
   if (gathered.error != nullptr) co_return co_await WriteError(gathered, members, out);
   co_return co_await WriteResults(gathered.results, rpc.limits().message_bytes_max, out);

@@ -230,6 +230,9 @@ StreamStatus Shard::TakeCompletions(Token token, size_t max, bool take_outcomes,
 absl::StatusOr<FutureView> Shard::Get(NamespaceId ns, const FutureId& id, bool take_outcome) {
   return impl_->Get(ns, id, take_outcome);
 }
+OutcomeRef Shard::TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed) {
+  return impl_->TakeOutcome(ns, id, also_failed);
+}
 std::vector<FutureView> Shard::List(const ListQuery& query, uint64_t* next) const { return impl_->List(query, next); }
 std::vector<FutureId> Shard::GroupMembers(NamespaceId ns, const std::string& group) const {
   return impl_->GroupMembers(ns, group);

@@ -134,6 +134,9 @@ class Shard {
 
   // Refusals: FUTURE_NOT_FOUND, FUTURE_EXPIRED, FUTURE_LOST. `take_outcome` counts as retrieving it (semantics 19).
   absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
+  // The outcome of a future that is done; null for any other, and without `also_failed` for one that did not succeed.
+  // What Get's `take_outcome` does, for many.
+  OutcomeRef TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed);
   // In creation order. `next` is where the next page starts, 0 when there is none. A page may be short, even empty, and
   // still have a next one: one call looks at a bounded number of futures.
   std::vector<FutureView> List(const ListQuery& query, uint64_t* next) const;

@@ -59,6 +59,14 @@ absl::StatusOr<FutureView> Shard::Impl::Get(NamespaceId ns, const FutureId& id, 
   return ViewOf(*future, /*with_members=*/true);
 }
 
+OutcomeRef Shard::Impl::TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed) {
+  Future* future = Find(ns, id);
+  if (future == nullptr || !future->done() || (frozen() && Unsaved(*future))) return nullptr;
+  if (!also_failed && future->state != State::kSucceeded) return nullptr;
+  future->retrieved = true;
+  return future->outcome;
+}
+
 bool Shard::Impl::Matches(const Future& future, const ListQuery& query) {
   if (!future.visible() || future.ns != query.ns) return false;
   if (query.state_mask != 0 && (query.state_mask >> static_cast<int>(future.state) & 1) == 0) return false;

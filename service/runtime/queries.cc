@@ -108,6 +108,30 @@ coro::Task<absl::StatusOr<core::FutureView>> Service::Get(core::NamespaceId ns, 
   co_return co_await call;
 }
 
+// Each loop walks the ids for those of its shards: to sort them first would cost more.
+coro::Task<std::vector<core::OutcomeRef>> Service::TakeOutcomes(core::NamespaceId ns,
+                                                                const std::vector<core::FutureId>& ids,
+                                                                bool also_failed) {
+  ShardRunner& here = impl_->Here();
+  Shared& shared = impl_->shared;
+  std::vector<core::OutcomeRef> outcomes(ids.size());
+  for (auto& runner : shared.runners) {
+    const auto take = [&shared, &ids, &outcomes, ns, also_failed](ShardRunner& owner) {
+      for (size_t at = 0; at < ids.size(); ++at) {
+        const core::ShardIndex shard = TargetShard(shared, ids[at]);
+        if (&shared.OwnerOf(shard) != &owner) continue;
+        outcomes[at] = owner.ShardAt(shard).TakeOutcome(ns, ids[at], also_failed);
+        if (outcomes[at] == nullptr) return false;
+      }
+      return true;
+    };
+    CallOn call(here, *runner, take);
+    const bool all = co_await call;
+    if (!all) co_return std::vector<core::OutcomeRef>();
+  }
+  co_return outcomes;
+}
+
 coro::Task<absl::StatusOr<ListAnswer>> Service::List(core::ListQuery query, std::string page_token) {
   ShardRunner& here = impl_->Here();
   PagePosition position;

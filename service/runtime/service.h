@@ -171,6 +171,10 @@ class Service {
   coro::Task<absl::StatusOr<std::vector<core::FutureId>>> GroupMembers(core::NamespaceId ns, std::string group);
 
   coro::Task<absl::StatusOr<core::FutureView>> Get(core::NamespaceId ns, core::FutureId id, bool take_outcome);
+  // The outcomes of `ids`, each at its place, if all are done, and without `also_failed` if all have succeeded; else
+  // none. `ids` outlives the call.
+  coro::Task<std::vector<core::OutcomeRef>> TakeOutcomes(core::NamespaceId ns, const std::vector<core::FutureId>& ids,
+                                                         bool also_failed);
   coro::Task<absl::StatusOr<ListAnswer>> List(core::ListQuery query, std::string page_token);
   // For ids: in input order. For a group: its live members.
   coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffect>>>> Cancel(core::NamespaceId ns,

@@ -218,6 +218,31 @@ TEST_P(GatherRpc, ResultsComeInInputOrderAndDuplicatesAtEveryPosition) {  // sem
   }
 }
 
+TEST_P(GatherRpc, WhatIsNotDoneIsWaitedFor) {  // semantics 44, 45
+  std::vector<std::string> ids;
+  for (int i = 0; i < 12; ++i) ids.push_back(Promise());
+  for (int i = 0; i < 6; ++i) SetResult(ids[i], std::to_string(i));
+  base::Thread settler("settler", [&] {
+    EXPECT_TRUE(Eventually([&] { return server_->Stats().shards.streams > 0; }));
+    for (int i = 11; i >= 6; --i) SetResult(ids[i], std::to_string(i));
+  });
+  const Result result = Gather(ids);
+  settler.Join();
+  ASSERT_TRUE(result.status.ok()) << result.status.error_message();
+  ASSERT_EQ(result.outcomes.size(), ids.size());
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(result.outcomes[i].value().text(), std::to_string(i));
+}
+
+TEST_P(GatherRpc, AFailureAmongWhatIsDoneComesThrough) {  // semantics 46
+  const std::string a = Promise(), b = Promise();
+  SetResult(a, "a");
+  SetException(b, "bad");
+  const Result result = Gather({a, b});
+  ASSERT_TRUE(result.failed);
+  EXPECT_EQ(result.error.message(), "bad");
+  EXPECT_EQ(result.error_index, 1u);
+}
+
 TEST_P(GatherRpc, TheFirstExceptionComesThroughAndSiblingsGoOn) {  // semantics 46
   const std::string a = Promise(), b = Promise();
   SetException(b, "bad");

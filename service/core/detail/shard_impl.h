@@ -87,6 +87,7 @@ class Shard::Impl {
   base::Instant NextDeadline() const;
   StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
   absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
+  OutcomeRef TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed);
   std::vector<FutureView> List(const ListQuery& query, uint64_t* next) const;
   std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
   void KnowNamespace(NamespaceId ns, uint16_t ns_tag) { ns_tags_[ns] = ns_tag; }

@@ -138,6 +138,7 @@ TEST_F(FrozenTest, WhatIsDurableCanBeSeen) {
   ASSERT_TRUE(Look(promise).ok());
   ASSERT_TRUE(Look(done).ok());
   EXPECT_EQ(Look(done)->outcome->value.body(), "x");
+  EXPECT_EQ(shards[0]->TakeOutcome(kNs, done, true), Look(done)->outcome);
   EXPECT_TRUE(shards[0]->CheckReadable().ok());
   FutureId unknown = promise;
   unknown.sequence += 100;
@@ -154,7 +155,10 @@ TEST_F(FrozenTest, WhatIsNotDurableCannot) {
   const FutureId made = Promise(0);
   Freeze(durable);
   EXPECT_TRUE(Look(old).ok());
-  for (const FutureId& id : {taken, untaken, made}) EXPECT_EQ(Look(id).status(), refusal);
+  for (const FutureId& id : {taken, untaken, made}) {
+    EXPECT_EQ(Look(id).status(), refusal);
+    EXPECT_EQ(shards[0]->TakeOutcome(kNs, id, true), nullptr);
+  }
   EXPECT_EQ(shards[0]->CheckReadable(), refusal);
 }
 

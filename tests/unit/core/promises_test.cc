@@ -59,19 +59,23 @@ TEST_F(CoreTest, AnUnretrievedFailureIsReportedOnce) {  // semantics 19
   const FutureId seen = Promise();
   const FutureId waited = Promise();
   const FutureId looked_at = Promise();
+  const FutureId taken = Promise();
+  const FutureId left = Promise();
   const FutureId cancelled = Promise();
-  for (FutureId id : {unseen, seen, waited, looked_at}) Settle(id, Raised("Oops"));
+  for (FutureId id : {unseen, seen, waited, looked_at, taken, left}) Settle(id, Raised("Oops"));
   CancelOne(cancelled);
   EXPECT_TRUE(shard.Get(kNs, seen, true).ok());
   EXPECT_TRUE(shard.Get(kNs, looked_at, false).ok());
+  EXPECT_NE(shard.TakeOutcome(kNs, taken, true), nullptr);
+  EXPECT_EQ(shard.TakeOutcome(kNs, left, false), nullptr);
   Wait({waited});
   Advance(std::chrono::hours(2));
   std::vector<FutureId> reported;
   for (const Dropped& drop : dropped) {
     if (drop.unretrieved) reported.push_back(drop.id);
   }
-  EXPECT_THAT(reported, UnorderedElementsAre(unseen, looked_at));
-  EXPECT_EQ(dropped.size(), 5u);
+  EXPECT_THAT(reported, UnorderedElementsAre(unseen, looked_at, left));
+  EXPECT_EQ(dropped.size(), 7u);
 }
 
 TEST_F(CoreTest, AFailureThatPassedThroughACombinatorCountsAsRetrieved) {  // semantics 19

@@ -38,6 +38,29 @@ TEST_F(ViewTest, ListGoesInOrderOfCreationByPages) {
   EXPECT_EQ(listed, left);
 }
 
+TEST_F(ViewTest, OutcomesAreTakenOfWhatIsDoneAlone) {
+  const FutureId value = Promise();
+  const FutureId failed = Promise();
+  const FutureId cancelled = Promise();
+  const FutureId pending = Promise();
+  const FutureId gone = Promise();
+  Settle(value, Text("v"));
+  Settle(failed, Raised("Oops"));
+  CancelOne(cancelled);
+  Settle(gone, Text(""));
+  Run([&] { EXPECT_TRUE(shard.Delete(kNs, gone, now, out).ok()); });
+  for (const bool also_failed : {false, true}) {
+    const OutcomeRef taken = shard.TakeOutcome(kNs, value, also_failed);
+    ASSERT_NE(taken, nullptr);
+    EXPECT_EQ(taken->value.body(), "v");
+    EXPECT_EQ(shard.TakeOutcome(kNs, failed, also_failed) != nullptr, also_failed);
+    EXPECT_EQ(shard.TakeOutcome(kNs, cancelled, also_failed) != nullptr, also_failed);
+    EXPECT_EQ(shard.TakeOutcome(kNs, pending, also_failed), nullptr);
+    EXPECT_EQ(shard.TakeOutcome(kNs, gone, also_failed), nullptr);
+    EXPECT_EQ(shard.TakeOutcome(kNs + 1, value, also_failed), nullptr) << "of another namespace";
+  }
+}
+
 // A page of a thousand gathers of a hundred thousand members each would not fit into any memory.
 TEST_F(ViewTest, ListLeavesMembersToGet) {
   const FutureId promise = Promise();
