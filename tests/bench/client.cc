@@ -60,6 +60,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--bare", load.bare, "The server has no futures: gather asks for the results of any.");
   app.add_option("--server-pid", load.server_pid,
                  "Process of the server, whose CPU drain_stream and wait_together tell.");
+  app.add_option("--beside", load.beside, "Address of a reference server, for cancel_running.");
   app.add_option("--idle-ms", idle_ms, "How long idle is idle.")->check(CLI::NonNegativeNumber);
   app.add_option("--delay-ms", delay_ms, "How long idle waits before it begins.")->check(CLI::NonNegativeNumber);
   app.add_flag("--request-ids", load.request_ids, "Give each operation of call and submit_wait a request id.");

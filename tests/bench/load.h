@@ -21,6 +21,7 @@ struct LoadPlan {
   bool session = false;
   bool bare = false;   // the server is none of Muster's: it has no futures
   int server_pid = 0;  // whose CPU is measured
+  std::string beside;  // address of a reference server, for what is measured in turns with it
   std::chrono::microseconds idle{0};
   std::chrono::microseconds delay{0};
   std::chrono::duration<double> measured{1};  // how long, where that is not the tally's

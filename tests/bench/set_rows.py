@@ -7,8 +7,6 @@ import threading
 from rig import Failure
 from row import Measurement, Row, Sides, p50, p99
 
-ONE_CALL = ["--mode=call", "--in-flight=1"]
-
 
 def seconds(sample):
     return sample["seconds"]
@@ -24,15 +22,21 @@ def cpu(sample):
 
 @dataclasses.dataclass(frozen=True)
 class CancelRunning(Measurement):
-    """One job at a time that waits for its cancel, and says when it saw it."""
+    """One job at a time that waits for its cancel, and says when it saw it; in turns with the echo, a few at a time: what
+    disturbs the machine for a while then disturbs both."""
 
     rows: tuple
 
     @contextlib.contextmanager
     def open(self, rig):
-        with rig.musterd("none", program="bench_musterd") as server, rig.reference_server() as (address, process):
-            yield Sides(lambda: rig.client(server.grpc, "--mode=cancel_running"),
-                        lambda: rig.load(address, process.pid, ONE_CALL))
+        with rig.musterd("none", program="bench_musterd") as server, rig.reference_server() as (address, _):
+            found = {}
+
+            def both():
+                found.update(rig.client(server.grpc, "--mode=cancel_running", f"--beside={address}"))
+                return found["cancel"]
+
+            yield Sides(both, lambda: found["echo"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,14 +47,15 @@ class CancelSleeps(Measurement):
 
     @contextlib.contextmanager
     def open(self, rig):
-        count = f"--count={rig.scaled(self.count)}"
+        count = rig.scaled(self.count)
 
         def ours():
             with rig.musterd("none") as server:
-                rig.client(server.grpc, "--mode=sleeps", count)
-                server.wait_for_metric('muster_futures{state="running"}', lambda value: value == rig.scaled(self.count),
-                                       seconds=30)
-                return rig.client(server.grpc, "--mode=cancel_group", count)
+                rig.client(server.grpc, "--mode=sleeps", f"--count={count}")
+                running = server.wait_for_metric('muster_futures{state="running"}', count, seconds=30)
+                if running != count:
+                    raise Failure(f"{count} sleeps were submitted, and {running:.0f} run")
+                return rig.client(server.grpc, "--mode=cancel_group", f"--count={count}")
 
         yield Sides(ours)
 
