@@ -192,6 +192,7 @@ TEST_F(Convert, AnAttachedJobIsDroppedWhenDeliveredUnlessItIsRepeatable) {
   EXPECT_FALSE(repeatable->command.drop_when_delivered);
   EXPECT_TRUE(repeatable->cancel_on_disconnect);
   context.request_id = "session/1";
+  spec.mutable_options()->set_request_id("r");  // the submit before took it
   EXPECT_EQ(Refusal(ToSubmit(context, spec, nullptr, Path("future")).status()),
             "INVALID_FIELD future.options.request_id");
   spec.clear_options();
