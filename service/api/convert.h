@@ -97,10 +97,10 @@ struct Submission {
 // `defaults` stand for options that the spec has none of; may be null. Takes payloads and texts out of `given`.
 absl::StatusOr<Submission> ToSubmit(const SubmitContext& context, pb::FutureSpec& given,
                                     const pb::FutureOptions* defaults, const Path& field);
-// Whether what defaults and session say comes to nothing, so that a call without options of its own is a PlainCall;
+// Whether what the defaults say comes to nothing, so that a call without options of its own is a PlainCall;
 // cancel_on_disconnect, which is no part of the command, aside.
 bool AddNothing(const pb::FutureOptions& defaults, const std::string& session);
-// What ToSubmit makes of a call then.
+// What ToSubmit makes of a call then. In a session it has the context's request id.
 core::Submit PlainCall(const SubmitContext& context, const jobs::Function& function, core::Payload input);
 // For CreatePromise.
 absl::StatusOr<core::Submit> ToPromise(const SubmitContext& context, pb::FutureOptions& given, const Path& field);

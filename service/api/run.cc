@@ -208,12 +208,12 @@ absl::Status RunStream::Submit(const RunItem& given, int index) {
                                        fmt::format("{} is in flight already; give each item its own", given.tag)));
     return absl::OkStatus();
   }
+  if (!session_.empty()) context_.request_id = fmt::format("{}/{}", session_, given.tag);
   if (given.plain()) {
     Start(place->second, given.tag, PlainCall(context_, *given.spec.function, InputOf(given.spec)),
           defaults_.cancel_on_disconnect());
     return absl::OkStatus();
   }
-  if (!session_.empty()) context_.request_id = fmt::format("{}/{}", session_, given.tag);
   const Path field("items", index);
   absl::StatusOr<Submission> submission =
       ToSubmit(context_, *given.message->mutable_future(), &defaults_, Path(field, "future"));

@@ -344,7 +344,7 @@ TEST_F(RunCodec, APlainCallIsWhatItsMessageWouldHaveMade) {
 
 TEST_F(RunCodec, AnythingThatDefaultsSayMakesCallsLessThanPlain) {
   EXPECT_TRUE(AddNothing(pb::FutureOptions(), ""));
-  EXPECT_FALSE(AddNothing(pb::FutureOptions(), "session"));
+  EXPECT_TRUE(AddNothing(pb::FutureOptions(), "session"));
   const google::protobuf::Descriptor& type = *pb::FutureOptions::descriptor();
   for (int at = 0; at < type.field_count(); ++at) {
     pb::FutureOptions options;
@@ -359,6 +359,39 @@ TEST_F(RunCodec, AnythingThatDefaultsSayMakesCallsLessThanPlain) {
       if (set.size() == 1 && set[0] == type.field(at)) break;
     } while (true);
     EXPECT_EQ(AddNothing(options, ""), type.field(at)->name() == "cancel_on_disconnect") << type.field(at)->name();
+    EXPECT_FALSE(AddNothing(options, "session")) << type.field(at)->name();
+  }
+}
+
+TEST_F(RunCodec, InASessionAPlainCallIsHashedAsItsMessageWouldBe) {
+  const runtime::Limits limits;
+  SubmitContext context(limits, registry_, Durability::kNone, runtime::Namespace{3, 7});
+  context.attached = true;
+  context.request_id = "session/17";
+  const auto compare = [&](const std::string& function, const std::string* data) {
+    pb::FutureSpec spec;
+    spec.mutable_call()->set_function(function);
+    if (data != nullptr) spec.mutable_call()->mutable_input()->set_data(*data);
+    const pb::FutureOptions defaults;
+    const absl::StatusOr<Submission> wanted = ToSubmit(context, spec, &defaults, Path("future"));
+    ASSERT_TRUE(wanted.ok());
+    PlainSpec plain;
+    plain.has_data = data != nullptr;
+    if (data != nullptr) plain.data = *data;
+    const core::Submit made = PlainCall(context, *registry_.Find(function), InputOf(plain));
+    EXPECT_NE(made.spec_hash, 0u);
+    EXPECT_EQ(made.spec_hash, wanted->command.spec_hash) << function;
+    EXPECT_EQ(made.options->request_id, wanted->command.options->request_id);
+    EXPECT_EQ(made.retention, wanted->command.retention);
+    EXPECT_FALSE(made.drop_when_delivered);
+    EXPECT_EQ(made.drop_when_delivered, wanted->command.drop_when_delivered);
+  };
+  for (const char* function : {"echo", "other.name"}) {
+    compare(function, nullptr);
+    for (const size_t size : {0, 1, 100, 127, 128, 300, 20'000}) {
+      const std::string data(size, 'd');
+      compare(function, &data);
+    }
   }
 }
 
