@@ -110,7 +110,10 @@ class Rig:
         """What a load prints as JSON, told how long to measure."""
         seconds = seconds or self._seconds
         argv = [*argv, f"--seconds={seconds}", f"--warmup={self._warmup}"]
-        limit = seconds + self._warmup + PATIENCE
+        return self.run(argv, env, seconds + self._warmup + PATIENCE)
+
+    def run(self, argv, env, limit):
+        """What a program prints as JSON."""
         try:
             done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, env=env)
         except subprocess.TimeoutExpired as error:

@@ -2,6 +2,7 @@
 
 import executor_rows
 import peer_rows
+import python_rows
 import set_rows
 import wire_rows
 
@@ -9,6 +10,7 @@ MEASUREMENTS = (
     *wire_rows.MEASUREMENTS,
     *set_rows.MEASUREMENTS,
     *executor_rows.MEASUREMENTS,
+    *python_rows.MEASUREMENTS,
     *peer_rows.MEASUREMENTS,
 )
 

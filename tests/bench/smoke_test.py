@@ -43,8 +43,9 @@ class Smoke(unittest.TestCase):
         printed, results = self.smoke()
         why = dict(line.split(": ", 2)[1:] for line in printed.splitlines() if line.startswith("left out: "))
         self.assertEqual(sorted([*why, *(row["name"] for row in results)]), sorted(listed))
-        # A peer need not be there, but then it is said how to get it.
-        left_out = [name for name, reason in why.items() if "./dev bench --peers" not in reason]
+        # What it takes need not be there, but then it is said how to get it.
+        left_out = [name for name, reason in why.items()
+                    if "./dev bench --peers" not in reason and "./dev deps clients" not in reason]
         help_text = subprocess.run([os.path.join(PROGRAMS, "musterd"), "--help"], capture_output=True, text=True).stdout
         if "--durability" in help_text:
             self.assertEqual(left_out, [])
