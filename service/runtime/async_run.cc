@@ -120,8 +120,8 @@ void AsyncRun::OnBodyDone(coro::detail::TaskPromiseBase& base, void* owner) {
   core::OutcomeRef outcome;
   try {
     absl::StatusOr<jobs::Payload> result = promise.TakeResult();
-    // A cancel that found no await to end is not lost: a body that returns over it ends cancelled, as Task.__step has it.
-    // An exception stands.
+    // A cancel that found no await to end is not lost: a body that returns over it ends cancelled, as Task.__step has
+    // it. An exception stands.
     if (result.ok()) {
       if (absl::Status cancelled = run->token_.TakePending(); !cancelled.ok()) result = std::move(cancelled);
     }

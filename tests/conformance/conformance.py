@@ -1,11 +1,13 @@
 """Runs programs twice, and says where Muster differs from asyncio. See README.md; run.py starts this.
 
-usage: conformance.py [--programs N | --long] [--seed N] [--program FILE] [--loops N]
+usage: conformance.py [--programs N | --long | --program FILE | --ties | --cases] [--seed N] [--loops N]
 
   --programs  how many; default 2000
   --long      100,000
   --seed      of the generator; default 1, so that every run is the same
   --program   runs the one in FILE (Python as printed, or JSON) and prints both traces
+  --ties      the programs of ties.py instead
+  --cases     the programs of cases.py instead
   --loops     event loops of the server; default 1
 """
 
@@ -16,7 +18,7 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import hypothesis
 import hypothesis.errors
@@ -28,6 +30,9 @@ from compare import differences, first_tie
 from generate import programs
 from muster.testing import Server
 from program import Program, parse
+from cases import ALL_CASES
+from ties import ALL_TIES
+from trace import Trace
 
 SHRINK_SECONDS = 40
 PROGRAM_SECONDS = 60  # that one may take, before it counts as hung
@@ -50,18 +55,23 @@ class Runner:
         self.found: Dict[str, List[str]] = {}  # reports of what differs
         self.shrink_until = math.inf
 
-    def judge(self, program: Program) -> List[str]:
-        """The report of what differs; empty when nothing does."""
+    def run_twice(self, program: Program) -> Tuple[Trace, Trace, List[str]]:
+        """Both traces, and why the second run could not be brought to its end, if so."""
         local = local_world.run(program)
         run = wire_world.WireRun(self.stage, local)
+        broke: List[str] = []
         try:
             self.loop.run_until_complete(asyncio.wait_for(run.run(program), PROGRAM_SECONDS))
-            found = differences(program, local, run.trace)
-            self.ties += first_tie(program, local) < math.inf
         except Exception:
-            found = ["the run over the wire broke:", *traceback.format_exc().splitlines()]
+            broke = ["the run over the wire broke:", *traceback.format_exc().splitlines()]
             self.loop.run_until_complete(self.stage.reopen())
-        wire = run.trace
+        return local, run.trace, broke
+
+    def judge(self, program: Program) -> List[str]:
+        """The report of what differs; empty when nothing does."""
+        local, wire, broke = self.run_twice(program)
+        found = broke or differences(program, local, wire)
+        self.ties += first_tie(program, local) < math.inf
         report = [repr(program), "", "-- asyncio"] + local.lines() + ["", "-- Muster"] + wire.lines()
         self.last = [*report, "", "-- differences", *(found or ["none"])]
         return self.last if found else []
@@ -109,6 +119,51 @@ def search(runner: Runner, count: int) -> List[str]:
     return []
 
 
+def judge_ties(runner: Runner) -> int:
+    failed = 0
+    for tie in ALL_TIES:
+        local, wire, broke = runner.run_twice(tie.program)
+        said = [tie.ask(trace) for trace in (local, wire)] if not broke else broke
+        good = not broke and all(one in tie.allowed for one in said)
+        failed += not good
+        print(f"{'ok  ' if good else 'BAD '} {tie.name}: asyncio {said[0]!r}, Muster {said[1]!r}")
+        if not good:
+            print("\n".join([repr(tie.program), *local.lines(), "--", *wire.lines(), *broke]))
+    print(f"{len(ALL_TIES) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+def judge_cases(runner: Runner) -> int:
+    failed = 0
+    for made in ALL_CASES:
+        program, expected = made()
+        report = runner.judge(program)
+        local, wire, broke = runner.run_twice(program)
+        wrong = list(broke)
+        for name, wanted in expected.items():
+            for world, trace in (("asyncio", local), ("Muster", wire)):
+                said = told(trace, name, len(wanted))
+                if said != wanted:
+                    wrong.append(f"{name}: {world} {said!r}, and the case says {wanted!r}")
+        print(f"{'BAD ' if report or wrong else 'ok  '} {made.__name__}")
+        if report or wrong:
+            failed += 1
+            print("\n".join([*report, *wrong]))
+    print(f"{len(ALL_CASES) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+def told(trace: Trace, name: str, count: int) -> Any:
+    """What a trace says of what a case expects."""
+    if name == "answers":
+        return trace.answers
+    if name.endswith(" gave"):
+        waited = trace.waits.get(name[: -len(" gave")])
+        return None if waited is None else ([one for one, _ in waited.done], waited.pending)
+    fate = trace.fates[name]
+    return (fate.state, fate.outcome, fate.cancelling)[:count]
+
+
 def run(options: argparse.Namespace) -> int:
     with Server(flags=[f"--loops={options.loops}"]) as server:
         loop = asyncio.new_event_loop()
@@ -118,6 +173,10 @@ def run(options: argparse.Namespace) -> int:
         loop.run_until_complete(stage.open())
         runner = Runner(loop, stage, options.seed)
         try:
+            if options.ties:
+                return judge_ties(runner)
+            if options.cases:
+                return judge_cases(runner)
             if options.program:
                 with open(options.program, encoding="utf-8") as file:
                     found = runner.judge(parse(file.read()))
@@ -147,6 +206,8 @@ def main() -> int:
     parser.add_argument("--long", action="store_const", const=100_000, dest="programs")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--program")
+    parser.add_argument("--ties", action="store_true")
+    parser.add_argument("--cases", action="store_true")
     parser.add_argument("--loops", type=int, default=1)
     warnings.simplefilter("ignore", ResourceWarning)
     return run(parser.parse_args())
