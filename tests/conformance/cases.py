@@ -4,6 +4,7 @@ Each function gives a program and what has to come of it, in both worlds: {name:
 the cancelling count where the case is about it. The traces are compared in full besides.
 """
 
+import sys
 from typing import Any, Dict, List, Tuple
 
 from program import (
@@ -378,4 +379,6 @@ def test_of_nested_timeouts_the_right_one_fires() -> Case:  # semantics 64
     return Program(steps), {"t": ("SUCCEEDED", [TIMED_OUT, 0], 0), "u": ("SUCCEEDED", [TIMED_OUT, 0], 0)}
 
 
-ALL_CASES = [made for name, made in list(globals().items()) if name.startswith("test_")]
+# Before 3.13 an uncancel withdrew nothing.
+NEED_3_13 = {test_uncancel_withdraws_what_was_not_delivered} if sys.version_info < (3, 13) else set()
+ALL_CASES = [made for name, made in list(globals().items()) if name.startswith("test_") and made not in NEED_3_13]

@@ -61,15 +61,26 @@ async def wait_for(future: Any, timeout: Optional[float]) -> Any:
     if EAGER:
         return await asyncio.wait_for(future, timeout)
     if timeout is not None and timeout <= 0:
-        if not future.done():
-            future.cancel()
-            await asyncio.wait([future])
+        if future.done():
+            return future.result()
+        future.cancel()
+        await asyncio.wait([future])
         try:
             return future.result()
         except asyncio.CancelledError as error:
             raise asyncio.TimeoutError from error
-    async with asyncio.timeout(timeout):
-        return await future
+    cancellation = None
+    try:
+        async with asyncio.timeout(timeout):
+            try:
+                return await future
+            except asyncio.CancelledError as error:
+                cancellation = error
+                raise
+    except asyncio.TimeoutError as error:
+        if cancellation is not None:
+            error.__cause__ = cancellation
+        raise
 
 
 async def as_completed(futures: Any, timeout: Optional[float]) -> Any:
@@ -78,13 +89,16 @@ async def as_completed(futures: Any, timeout: Optional[float]) -> Any:
         async for future in asyncio.as_completed(futures, timeout=timeout):
             yield future
         return
-    ended: asyncio.Queue[Any] = asyncio.Queue()
-    pending = list(dict.fromkeys(futures))
-    for future in pending:
-        future.add_done_callback(ended.put_nowait)
-    async with asyncio.timeout(timeout):
-        for _ in pending:
-            yield await ended.get()
+    stand_ins = []
+    for future in dict.fromkeys(futures):
+        stand_in = asyncio.get_running_loop().create_future()
+        stand_ins.append(stand_in)
+        if future.done():
+            stand_in.set_result(future)
+        else:
+            future.add_done_callback(stand_in.set_result)
+    for coming in asyncio.as_completed(stand_ins, timeout=timeout):
+        yield await coming
 
 
 class Body:

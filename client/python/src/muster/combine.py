@@ -445,15 +445,15 @@ async def wait_for(future: Any, timeout: Optional[Seconds], *, grace: Seconds = 
     future.cancel()
     await _wait(core, {future}, seconds(grace, "grace"), ALL_COMPLETED)
     if not future.done():
-        raise _still_cancelling(future, grace)
+        raise _still_cancelling(future, seconds(grace, "grace"))
     try:
         return future.result()
     except asyncio.CancelledError as cancellation:
         raise asyncio.TimeoutError from cancellation
 
 
-def _still_cancelling(future: Any, grace: Seconds) -> BaseException:
-    return asyncio.TimeoutError(f"{future!r} was cancelled and has not ended within the grace of {grace} s")
+def _still_cancelling(future: Any, grace: float) -> BaseException:
+    return asyncio.TimeoutError(f"{future!r} was cancelled and has not ended within the grace of {grace:g} s")
 
 
 class _Following(_Base):
