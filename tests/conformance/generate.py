@@ -84,7 +84,7 @@ class Maker:
     def program(self) -> Program:
         steps: List[Any] = []
         at = 0
-        for _ in range(2 + self.pick(9)):
+        for _ in range(2 + self.pick(11)):
             at += 1 + self.pick(3)
             steps.append(self.step(at))
         return Program(steps)
@@ -97,7 +97,8 @@ class Maker:
         if kind < 5:
             return self.source(at)
         if kind < 9:
-            return Cancel(at, self.one_of(self.of_kinds("promise", "remote", "withdrawn", "future", "task") or futures), self.message())
+            targets = self.of_kinds("promise", "remote", "withdrawn", "future", "task") or futures
+            return Cancel(at, self.one_of(targets[-3:] if self.chance(60) else targets), self.message())
         if kind < 12:
             return self.settling(at) or self.source(at)
         return self.combining(at, kind, futures)
@@ -138,9 +139,21 @@ class Maker:
         members = self.members(futures) if self.chance(95) else ()
         kind = "remote"
         if not remote:
+            if self.chance(80):
+                members = self.apart(members)
             reached = [name for member in members for name in self.reach[member]]
             kind = "future" if len(set(reached)) == len(reached) else "shared"
         return Gather(at, self.named("g", kind, members), members, self.chance(40), remote)
+
+    def apart(self, members: Any) -> Any:
+        """Those that share nothing with one before them: a client's gather of them can be cancelled (README.md)."""
+        kept: List[str] = []
+        reached: FrozenSet[str] = frozenset()
+        for member in members:
+            if not reached & self.reach[member]:
+                kept.append(member)
+                reached |= self.reach[member]
+        return tuple(kept)
 
     def named(self, prefix: str, kind: str, of: Iterable[str] = ()) -> str:
         name = self.new_name(prefix)
