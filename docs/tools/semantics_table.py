@@ -29,6 +29,7 @@ PLACES = [
     ("tests/unit/client", "in the client library"),
     ("tests/unit", "in the service"),
     ("tests/rpc", "over the wire"),
+    ("tests/python", "in the Python client"),
     ("tests/clients", "over the wire"),
     ("tests/cli", "over the wire"),
     ("tests", "elsewhere"),

@@ -1,23 +1,91 @@
+#include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "fmt/format.h"
+
 #include "service/api/convert.h"
+#include "service/api/detail/wire_format.h"
 #include "service/api/handlers.h"
+#include "service/api/plain.h"
 #include "service/base/status.h"
 
 namespace muster::api {
 
-coro::Task<absl::Status> Call(Rpc& rpc, pb::CallRequest& request, pb::CallResponse& response) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
+namespace {
+
+SubmitContext ContextOf(const Rpc& rpc, const runtime::Namespace& ns) {
   SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
   context.attached = true;
   context.default_retention = kAttachedRetention;
-  MUSTER_CO_ASSIGN_OR_RETURN(Submission submission,
-                             ToSubmit(context, *request.mutable_future(), nullptr, Path("future")));
+  return context;
+}
+
+// A CallRequest of its two fields, the future once, the namespace in ASCII, which is always well-formed; nothing else
+// is usual.
+bool ReadUsual(std::string_view bytes, std::string& name_space, std::string_view& future) {
+  wire::FieldCursor in(bytes);
+  while (!in.AtEnd()) {
+    const uint8_t field = in.Byte();
+    std::string_view value;
+    if (!in.Bytes(value)) return false;
+    if (field == wire::BytesField(pb::CallRequest::kNamespaceFieldNumber)) {
+      if (std::any_of(value.begin(), value.end(), [](char c) { return static_cast<signed char>(c) < 0; })) return false;
+      name_space = value;
+    } else if (field == wire::BytesField(pb::CallRequest::kFutureFieldNumber) && future.data() == nullptr) {
+      future = value;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<Submission> Read(Rpc& rpc, std::string_view bytes) {
+  std::string name_space;
+  std::string_view future;
+  PlainSpec plain;
+  if (ReadUsual(bytes, name_space, future) &&
+      PlainSpecReader(rpc.service.registry(), rpc.limits().payload_bytes_max).Read(future, plain)) {
+    MUSTER_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(name_space));
+    Submission submission;
+    submission.command = PlainCall(ContextOf(rpc, ns), *plain.function, InputOf(plain));
+    return submission;
+  }
+  pb::CallRequest request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return base::Refuse(base::Reason::kInvalidField,
+                        fmt::format("the request is no CallRequest: its {} bytes cannot be parsed; send what a "
+                                    "CallRequest of this server's proto file is serialized to",
+                                    bytes.size()));
+  }
+  MUSTER_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
+  return ToSubmit(ContextOf(rpc, ns), *request.mutable_future(), nullptr, Path("future"));
+}
+
+void Write(const core::Completion& completion, uint64_t bytes_max, wire::Buffer& response) {
+  Room room(bytes_max, 2);
+  if (IsPlain(completion)) {
+    const PlainCompletion plain(completion, room);
+    char* const at = response.Extend(wire::FieldSize(plain.size()));
+    plain.Put(wire::PutLength(pb::CallResponse::kCompletionFieldNumber, plain.size(), at));
+    return;
+  }
+  pb::CallResponse message;
+  FromCompletionWithOutcome(completion, room, *message.mutable_completion());
+  const size_t size = message.ByteSizeLong();
+  message.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(response.Extend(size)));
+}
+
+}  // namespace
+
+coro::Task<absl::Status> Call(Rpc& rpc, std::string_view request, wire::Buffer& response) {
+  MUSTER_CO_ASSIGN_OR_RETURN(Submission submission, Read(rpc, request));
   MUSTER_CO_ASSIGN_OR_RETURN(
       const core::Completion completion,
       co_await rpc.service.Call(std::move(submission.command), rpc.token, submission.cancel_on_disconnect));
-  Room room(rpc.limits().message_bytes_max, 2);
-  FromCompletionWithOutcome(completion, room, *response.mutable_completion());
+  Write(completion, rpc.limits().message_bytes_max, response);
   co_return absl::OkStatus();
 }
 

@@ -199,7 +199,9 @@ bool FromOutcome(const core::Outcome& outcome, Room& room, pb::Outcome& out) {
 }
 
 void FromCompletion(const core::Completion& completion, pb::Completion& out) {
-  out.set_id(completion.id.ToText());
+  std::string& id = *out.mutable_id();
+  id.resize(core::FutureId::kTextBytes);
+  completion.id.WriteText(id.data());
   out.set_state(FromState(completion.state));
   out.set_attempt(completion.attempt);
 }

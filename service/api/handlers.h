@@ -1,7 +1,10 @@
 // The handler of every RPC of muster.v1.FutureService; one file each, or a small family. rpc.h says what they share.
 #pragma once
 
+#include <string_view>
+
 #include "muster/v1/future_service.pb.h"
+#include "service/api/detail/wire_format.h"
 #include "service/api/rpc.h"
 
 namespace muster::api {
@@ -9,8 +12,8 @@ namespace muster::api {
 // submit.cc
 coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response);
 coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, pb::SubmitBatchResponse& response);
-// call.cc
-coro::Task<absl::Status> Call(Rpc& rpc, pb::CallRequest& request, pb::CallResponse& response);
+// call.cc; the bytes of a CallRequest and of a CallResponse
+coro::Task<absl::Status> Call(Rpc& rpc, std::string_view request, wire::Buffer& response);
 // run.cc; RunRequest in and RunResponse out, which run_codec.h reads and writes
 coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream);
 // wait.cc

@@ -2,13 +2,20 @@
 
 #include "fmt/format.h"
 
+#include "service/api/detail/call.h"
 #include "service/base/reason.h"
 
 namespace muster::api {
 
 absl::StatusOr<runtime::Namespace> Rpc::OpenNamespace(const std::string& name) {
   name_space = name.empty() ? "default" : name;
-  return service.OpenNamespace(name_space);
+  if (name_space == calls.known_name) return calls.known_namespace;
+  absl::StatusOr<runtime::Namespace> opened = service.OpenNamespace(name_space);
+  if (opened.ok()) {
+    calls.known_name = name_space;
+    calls.known_namespace = *opened;
+  }
+  return opened;
 }
 
 StreamPlace::StreamPlace(Rpc& rpc)

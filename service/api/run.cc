@@ -209,9 +209,7 @@ absl::Status RunStream::Submit(const RunItem& given, int index) {
     return absl::OkStatus();
   }
   if (given.plain()) {
-    core::Payload input;
-    if (given.has_data) input = core::Payload::Bytes(std::string(given.data));
-    Start(place->second, given.tag, PlainCall(context_, *given.function, std::move(input)),
+    Start(place->second, given.tag, PlainCall(context_, *given.spec.function, InputOf(given.spec)),
           defaults_.cancel_on_disconnect());
     return absl::OkStatus();
   }

@@ -1,12 +1,11 @@
 #include "service/api/run_codec.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <utility>
 
 #include "google/protobuf/io/coded_stream.h"
 
+#include "service/api/detail/wire_format.h"
 #include "service/api/status.h"
 
 namespace muster::api {
@@ -16,58 +15,14 @@ namespace {
 constexpr size_t kKeptBytesMax = 256 << 10;
 constexpr size_t kKeptItemsMax = 4096;
 
-// The first byte of a field of either kind; all of ours have numbers below 16.
-constexpr uint8_t VarintField(int number) { return static_cast<uint8_t>(number << 3); }
-constexpr uint8_t BytesField(int number) { return static_cast<uint8_t>(number << 3 | 2); }
-
-// --- Reading --------------------------------------------------------------------------------------------------------
-
-// Walks over the fields of a message. It gives up (false) on all that is malformed, and on encodings that no usual
-// writer makes: whoever uses it asks protobuf then.
-class FieldCursor {
- public:
-  explicit FieldCursor(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
-
-  bool AtEnd() const { return at_ == end_; }
-  uint8_t Byte() { return static_cast<uint8_t>(*at_++); }
-  bool Varint(uint64_t& value) {
-    value = 0;
-    for (int shift = 0; shift < 64 && at_ != end_; shift += 7) {
-      const uint8_t byte = Byte();
-      value |= uint64_t{byte & 0x7fu} << shift;
-      if (byte < 0x80) return shift < 63 || byte <= 1;
-    }
-    return false;
-  }
-  bool Bytes(std::string_view& bytes) {
-    size_t length = 0;
-    if (!Length(length) || length > static_cast<size_t>(end_ - at_)) return false;
-    bytes = std::string_view(at_, length);
-    at_ += length;
-    return true;
-  }
-
- private:
-  // Of four bytes at most: protobuf, too, takes fewer bytes for a length than for a number.
-  bool Length(size_t& length) {
-    length = 0;
-    for (int shift = 0; shift < 28 && at_ != end_; shift += 7) {
-      const uint8_t byte = Byte();
-      length |= size_t{byte & 0x7fu} << shift;
-      if (byte < 0x80) return true;
-    }
-    return false;
-  }
-
-  const char* at_;
-  const char* const end_;
-};
-
-// One of bytes and nothing else; a repeated body, metadata and the like are for protobuf to merge.
-bool ReadData(std::string_view payload, std::string_view& data) {
-  FieldCursor in(payload);
-  return !in.AtEnd() && in.Byte() == BytesField(pb::Payload::kDataFieldNumber) && in.Bytes(data) && in.AtEnd();
-}
+using wire::BytesField;
+using wire::FieldCursor;
+using wire::FieldSize;
+using wire::NumberSize;
+using wire::PutId;
+using wire::PutLength;
+using wire::PutNumber;
+using wire::VarintField;
 
 bool ReadCancelTags(std::string_view packed, std::vector<uint64_t>& tags) {
   FieldCursor in(packed);
@@ -183,156 +138,33 @@ bool RunRequestReader::ReadItem(std::string_view bytes, RunItem& item) {
         return false;
     }
   }
-  FieldCursor spec(future);
-  std::string_view call;
-  return !spec.AtEnd() && spec.Byte() == BytesField(pb::FutureSpec::kCallFieldNumber) && spec.Bytes(call) &&
-         spec.AtEnd() && ReadCall(call, item);
-}
-
-bool RunRequestReader::ReadCall(std::string_view bytes, RunItem& item) {
-  FieldCursor in(bytes);
-  std::string_view field;
-  while (!in.AtEnd()) {
-    const uint8_t tag = in.Byte();
-    if (!in.Bytes(field)) return false;
-    switch (tag) {
-      case BytesField(pb::FunctionCall::kFunctionFieldNumber):
-        if (item.function != nullptr) return false;
-        // Text that is no UTF-8 is malformed; the name of a function never is.
-        item.function = Find(field);
-        if (item.function == nullptr) return false;
-        break;
-      case BytesField(pb::FunctionCall::kInputFieldNumber):
-        if (std::exchange(item.has_data, true) || !ReadData(field, item.data)) return false;
-        if (item.data.size() > plain_bytes_max_) return false;
-        break;
-      default:
-        return false;
-    }
-  }
-  return item.function != nullptr;
-}
-
-const jobs::Function* RunRequestReader::Find(std::string_view name) {
-  if (last_ == nullptr || last_->name != name) last_ = registry_.Find(name);
-  return last_;
+  return specs_.Read(future, item.spec);
 }
 
 // --- Writing --------------------------------------------------------------------------------------------------------
 
-namespace {
-
-constexpr size_t VarintSize(uint64_t value) { return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7; }
-
-// A field with a length, from its tag to its end.
-constexpr size_t FieldSize(size_t bytes) { return 1 + VarintSize(bytes) + bytes; }
-// A number, which is left out at its default.
-constexpr size_t NumberSize(uint64_t value) { return value == 0 ? 0 : 1 + VarintSize(value); }
-
-char* PutVarint(uint64_t value, char* at) {
-  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
-  *at++ = static_cast<char>(value);
-  return at;
-}
-
-char* PutNumber(int field, uint64_t value, char* at) {
-  if (value == 0) return at;
-  *at++ = static_cast<char>(VarintField(field));
-  return PutVarint(value, at);
-}
-
-// What follows is the field's content.
-char* PutLength(int field, size_t length, char* at) {
-  *at++ = static_cast<char>(BytesField(field));
-  return PutVarint(length, at);
-}
-
-char* PutBytes(int field, std::string_view bytes, char* at) {
-  at = PutLength(field, bytes.size(), at);
-  std::memcpy(at, bytes.data(), bytes.size());
-  return at + bytes.size();
-}
-
-char* PutId(int field, const core::FutureId& id, char* at) {
-  at = PutLength(field, core::FutureId::kTextBytes, at);
-  id.WriteText(at);
-  return at + core::FutureId::kTextBytes;
-}
-
-// A value of bytes or text, beside which there may be a content type and nothing more.
-bool IsUsual(const core::Outcome& outcome) {
-  if (outcome.kind != core::Outcome::Kind::kValue || outcome.value.content == nullptr) return false;
-  const core::Payload::Content& content = *outcome.value.content;
-  return (content.encoding == core::Encoding::kBytes || content.encoding == core::Encoding::kText) &&
-         content.metadata.empty();
-}
-
-size_t PayloadSize(const core::Payload::Content& content) {
-  return (content.content_type.empty() ? 0 : FieldSize(content.content_type.size())) + FieldSize(content.body.size());
-}
-
-char* PutPayload(const core::Payload::Content& content, char* at) {
-  if (!content.content_type.empty()) at = PutBytes(pb::Payload::kContentTypeFieldNumber, content.content_type, at);
-  const bool is_text = content.encoding == core::Encoding::kText;
-  return PutBytes(is_text ? pb::Payload::kTextFieldNumber : pb::Payload::kDataFieldNumber, content.body, at);
-}
-
-}  // namespace
-
-void RunResponseWriter::Clear() {
-  size_ = 0;
-  if (buffer_.size() > kKeptBytesMax) std::string().swap(buffer_);
-}
-
-char* RunResponseWriter::Extend(size_t bytes) {
-  const size_t at = std::exchange(size_, size_ + bytes);
-  if (size_ > buffer_.size()) buffer_.resize(std::max({size_, buffer_.size() * 2, size_t{4096}}));
-  return buffer_.data() + at;
-}
+void RunResponseWriter::Clear() { buffer_.Clear(kKeptBytesMax); }
 
 void RunResponseWriter::Credits(uint32_t credits) {
-  PutNumber(pb::RunResponse::kCreditsFieldNumber, credits, Extend(NumberSize(credits)));
+  PutNumber(pb::RunResponse::kCreditsFieldNumber, credits, buffer_.Extend(NumberSize(credits)));
 }
 
 void RunResponseWriter::Accepted(uint64_t tag, const core::FutureId& id) {
   const size_t size = NumberSize(tag) + FieldSize(core::FutureId::kTextBytes);
-  char* at = PutLength(pb::RunResponse::kAcceptedFieldNumber, size, Extend(FieldSize(size)));
+  char* at = PutLength(pb::RunResponse::kAcceptedFieldNumber, size, buffer_.Extend(FieldSize(size)));
   at = PutNumber(pb::RunResponse::Accepted::kTagFieldNumber, tag, at);
   PutId(pb::RunResponse::Accepted::kIdFieldNumber, id, at);
 }
 
 bool RunResponseWriter::Completed(uint64_t tag, const core::Completion& completion, Room& room,
                                   OnOverflow on_overflow) {
-  if (completion.outcome == nullptr || !IsUsual(*completion.outcome)) {
-    return CompletedAsMessage(tag, completion, room, on_overflow);
-  }
-  const core::Payload::Content& content = *completion.outcome->value.content;
-  const size_t payload_size = PayloadSize(content);
-  const size_t outcome_size = FieldSize(payload_size);
-  room.bytes -= std::min(room.bytes, kCompletionBytes);
-  const bool fits = outcome_size + kOutcomeFieldBytes <= room.bytes;
-  if (fits) {
-    room.bytes -= outcome_size + kOutcomeFieldBytes;
-  } else if (on_overflow == OnOverflow::kWriteNothing) {
-    return false;
-  }
-  const auto state = static_cast<uint64_t>(FromState(completion.state));
-  const size_t completion_size = FieldSize(core::FutureId::kTextBytes) + NumberSize(state) +
-                                 (fits ? FieldSize(outcome_size) : NumberSize(1)) + NumberSize(completion.attempt);
-  const size_t done_size = NumberSize(tag) + FieldSize(completion_size);
-  char* at = PutLength(pb::RunResponse::kDoneFieldNumber, done_size, Extend(FieldSize(done_size)));
+  if (!IsPlain(completion)) return CompletedAsMessage(tag, completion, room, on_overflow);
+  const PlainCompletion plain(completion, room);
+  if (!plain.outcome_fits() && on_overflow == OnOverflow::kWriteNothing) return false;
+  const size_t done_size = NumberSize(tag) + FieldSize(plain.size());
+  char* at = PutLength(pb::RunResponse::kDoneFieldNumber, done_size, buffer_.Extend(FieldSize(done_size)));
   at = PutNumber(pb::RunResponse::Done::kTagFieldNumber, tag, at);
-  at = PutLength(pb::RunResponse::Done::kCompletionFieldNumber, completion_size, at);
-  at = PutId(pb::Completion::kIdFieldNumber, completion.id, at);
-  at = PutNumber(pb::Completion::kStateFieldNumber, state, at);
-  if (fits) {
-    at = PutLength(pb::Completion::kOutcomeFieldNumber, outcome_size, at);
-    at = PutLength(pb::Outcome::kValueFieldNumber, payload_size, at);
-    at = PutPayload(content, at);
-  } else {
-    at = PutNumber(pb::Completion::kOutcomeOmittedFieldNumber, 1, at);
-  }
-  PutNumber(pb::Completion::kAttemptFieldNumber, completion.attempt, at);
+  plain.Put(PutLength(pb::RunResponse::Done::kCompletionFieldNumber, plain.size(), at));
   return true;
 }
 
@@ -356,7 +188,7 @@ void RunResponseWriter::Rejected(uint64_t tag, const absl::Status& refusal, Room
 
 void RunResponseWriter::WriteDone() {
   const size_t size = done_.ByteSizeLong();
-  char* const at = PutLength(pb::RunResponse::kDoneFieldNumber, size, Extend(FieldSize(size)));
+  char* const at = PutLength(pb::RunResponse::kDoneFieldNumber, size, buffer_.Extend(FieldSize(size)));
   done_.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(at));
 }
 

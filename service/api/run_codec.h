@@ -28,6 +28,8 @@
 
 #include "muster/v1/future_service.pb.h"
 #include "service/api/convert.h"
+#include "service/api/detail/wire_format.h"
+#include "service/api/plain.h"
 #include "service/core/effect.h"
 #include "service/core/id.h"
 #include "service/jobs/registry.h"
@@ -36,13 +38,10 @@ namespace muster::api {
 
 // One item of a RunRequest: a plain call, or what its message says.
 struct RunItem {
-  bool plain() const { return function != nullptr; }
+  bool plain() const { return spec.function != nullptr; }
 
   uint64_t tag = 0;
-  // A plain call: a function that there is, its input no more than bytes or nothing at all, no options.
-  const jobs::Function* function = nullptr;
-  bool has_data = false;
-  std::string_view data;  // in the bytes that were read
+  PlainSpec spec;
   // Any other item; of the reader, and free to be moved out of.
   pb::RunRequest::Item* message = nullptr;
 };
@@ -50,8 +49,7 @@ struct RunItem {
 class RunRequestReader {
  public:
   // Calls with more than `plain_bytes_max` of input are not plain: what refuses them reads messages.
-  RunRequestReader(const jobs::Registry& registry, uint64_t plain_bytes_max)
-      : registry_(registry), plain_bytes_max_(plain_bytes_max) {}
+  RunRequestReader(const jobs::Registry& registry, uint64_t plain_bytes_max) : specs_(registry, plain_bytes_max) {}
   RunRequestReader(const RunRequestReader&) = delete;
   RunRequestReader& operator=(const RunRequestReader&) = delete;
 
@@ -75,13 +73,9 @@ class RunRequestReader {
   bool ReadWhole(std::string_view bytes);
   bool AddItem(std::string_view bytes);
   bool ReadItem(std::string_view bytes, RunItem& item);
-  bool ReadCall(std::string_view bytes, RunItem& item);
-  const jobs::Function* Find(std::string_view name);
 
-  const jobs::Registry& registry_;
-  const uint64_t plain_bytes_max_;
+  PlainSpecReader specs_;
   bool plain_calls_ = true;
-  const jobs::Function* last_ = nullptr;  // most streams call one function
 
   // Reused, capacity and all.
   std::vector<RunItem> items_;
@@ -99,7 +93,7 @@ class RunResponseWriter {
   RunResponseWriter& operator=(const RunResponseWriter&) = delete;
 
   // Until the next call of anything else.
-  std::string_view bytes() const { return std::string_view(buffer_.data(), size_); }
+  std::string_view bytes() const { return buffer_.bytes(); }
   void Clear();
 
   void Credits(uint32_t credits);
@@ -109,12 +103,10 @@ class RunResponseWriter {
   void Rejected(uint64_t tag, const absl::Status& refusal, Room& room);
 
  private:
-  char* Extend(size_t bytes);
   bool CompletedAsMessage(uint64_t tag, const core::Completion& completion, Room& room, OnOverflow on_overflow);
   void WriteDone();
 
-  std::string buffer_;  // of which so much is in use:
-  size_t size_ = 0;
+  wire::Buffer buffer_;
   pb::RunResponse::Done done_;  // reused
 };
 

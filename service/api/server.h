@@ -71,7 +71,7 @@ struct ServerOptions {
   bool manual_clock = false;
   base::Duration loop_spin = std::chrono::microseconds(50);
 
-  // Calls of one method that each loop has posted an accept for.
+  // Calls of one method that each loop has posted an accept for, once the method is used.
   int accepts = 4;
   // Calls of any kind in progress at once, over all loops; past it they are refused with TOO_MANY_WAITERS.
   uint32_t calls_max = 50'000;
@@ -83,8 +83,8 @@ struct ServerOptions {
   // Clients may ping this often.
   base::Duration client_ping_min = std::chrono::seconds(20);
   // After this long a client is asked to connect anew, so that load spreads; its calls have the longest poll and a
-  // minute to end.
-  base::Duration connection_age_max = std::chrono::hours(1);
+  // minute to end. 0: never.
+  base::Duration connection_age_max{};
 };
 
 class Server {

@@ -23,6 +23,7 @@ struct Config {
   struct Grpc {
     std::string listen = "127.0.0.1:7411";
     std::string plaintext_listen;
+    base::Duration connection_age_max{};
   } grpc;
   struct Admin {
     std::string listen = "127.0.0.1:7412";

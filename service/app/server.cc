@@ -163,6 +163,7 @@ void Assembly::MakeLoops() {
   api::ServerOptions options;
   options.listen = config_.grpc.listen;
   options.plaintext_listen = config_.grpc.plaintext_listen;
+  options.connection_age_max = config_.grpc.connection_age_max;
   if (tls_ != nullptr) options.credentials = tls_->credentials();
   options.info.version = Version();
   options.info.instance_id = RandomHex(16);

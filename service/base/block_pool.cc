@@ -44,7 +44,14 @@ struct FreeAtExit {
   }
 };
 
-constexpr std::size_t ClassOf(std::size_t size) { return (size - 1) / BlockPool::kClassBytes; }
+constexpr std::size_t ClassOf(std::size_t size) {
+  return (size + BlockPool::kHeaderBytes - 1) / BlockPool::kClassBytes;
+}
+constexpr std::size_t BlockBytes(std::size_t size_class) {
+  return size_class * BlockPool::kClassBytes + BlockPool::kHeaderBytes;
+}
+static_assert(BlockBytes(0) >= sizeof(FreeBlock));
+static_assert(ClassOf(24) == 1 && ClassOf(25) == 2 && BlockBytes(2) == 40);
 
 [[gnu::noinline]] void HookExit() {
   thread_local FreeAtExit at_exit;
@@ -54,7 +61,7 @@ constexpr std::size_t ClassOf(std::size_t size) { return (size - 1) / BlockPool:
 
 [[gnu::noinline]] void* AllocateSlow(std::size_t size, std::size_t size_class) {
   ++lists.misses;
-  return ::operator new(size_class < BlockPool::kClassCount ? (size_class + 1) * BlockPool::kClassBytes : size);
+  return ::operator new(size_class < BlockPool::kClassCount ? BlockBytes(size_class) : size);
 }
 
 }  // namespace
@@ -74,7 +81,7 @@ void* BlockPool::Allocate(std::size_t size) {
 void BlockPool::Free(void* block, std::size_t size) noexcept {
   const std::size_t size_class = ClassOf(size);
   if (!MUSTER_FRAME_LISTS || size_class >= kClassCount || lists.closed ||
-      lists.count[size_class] >= kBytesPerClassMax / ((size_class + 1) * kClassBytes)) {
+      lists.count[size_class] >= kBytesPerClassMax / BlockBytes(size_class)) {
     ::operator delete(block);
     return;
   }

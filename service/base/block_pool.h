@@ -12,9 +12,11 @@ namespace muster::base {
 
 class BlockPool {
  public:
-  static constexpr std::size_t kClassBytes = 64;
-  static constexpr std::size_t kClassCount = 32;  // blocks above 2 KiB go to operator new
-  static constexpr std::size_t kBytesPerClassMax = 4 << 20;
+  // Blocks are 8, 24, 40 ... bytes: what malloc has room for in its chunks of 16 bytes, with a header of 8.
+  static constexpr std::size_t kClassBytes = 16;
+  static constexpr std::size_t kHeaderBytes = 8;
+  static constexpr std::size_t kClassCount = 128;  // blocks above 2 KiB go to operator new
+  static constexpr std::size_t kBytesPerClassMax = 1 << 20;
 
   static void* Allocate(std::size_t size);
   static void Free(void* block, std::size_t size) noexcept;

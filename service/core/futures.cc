@@ -66,7 +66,13 @@ void Shard::Impl::IndexCreated(Future& future) {
   created_.PushBack(future);
   const uint64_t block = future.sequence >> kBlockShift;
   if (!blocks_.empty() && blocks_.rbegin()->first >= block) return;
-  blocks_.emplace_hint(blocks_.end(), block, &future);
+  if (spare_block_.empty()) {
+    blocks_.emplace_hint(blocks_.end(), block, &future);
+  } else {
+    spare_block_.key() = block;
+    spare_block_.mapped() = &future;
+    blocks_.insert(blocks_.end(), std::move(spare_block_));
+  }
   future.block_head = true;
 }
 
@@ -207,7 +213,7 @@ void Shard::Impl::EraseFuture(Future& future) {
       block->second = next;
       next->block_head = true;
     } else {
-      blocks_.erase(block);
+      spare_block_ = blocks_.extract(block);
     }
   }
   future.created.Unlink();

@@ -13,14 +13,14 @@
 #pragma once
 
 #include <atomic>
-#include <coroutine>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 
 #include "service/base/intrusive_list.h"
+#include "service/coro/continuation.h"
 #include "service/coro/executor.h"
-#include "service/coro/runnable.h"
 
 namespace muster::coro {
 
@@ -57,7 +57,7 @@ class CancelToken {
 
   int cancelling() const { return cancelling_; }
   // Of the last Cancel.
-  const std::string& message() const { return message_; }
+  const std::string& message() const;
   // A cancel was requested and no operation has returned it yet.
   bool cancel_pending() const { return must_cancel_; }
   // Delivers the pending cancel here, for long stretches of code without a suspension: CancelledError, or OK.
@@ -67,18 +67,27 @@ class CancelToken {
   bool cancel_requested() const { return requested_.load(std::memory_order_acquire); }
 
   // At a token that is cancelled already nothing is called: look at cancelling() first.
-  void AddObserver(CancelObserver& observer) { observers_.PushBack(observer); }
+  void AddObserver(CancelObserver& observer) { rare().observers.PushBack(observer); }
 
  private:
   friend class Suspension;
 
+  enum class Operation : unsigned char { kSuspended, kWoken, kCancelled };
+
+  // A token is small, as there is one in every child of a scope, and few are ever cancelled or observed.
+  struct Rare {
+    std::string message;
+    std::string delivered_message;  // of the cancel that has woken suspended_
+    base::IntrusiveList<CancelObserver, &CancelObserver::cancel_observer_hook> observers;
+  };
+  Rare& rare();
+
   Suspension* suspended_ = nullptr;  // from Suspend until its coroutine has resumed
+  std::unique_ptr<Rare> rare_;       // null: never cancelled, never observed
   int cancelling_ = 0;
+  Operation operation_ = Operation::kSuspended;  // how far suspended_ is
   bool must_cancel_ = false;
   std::atomic<bool> requested_{false};
-  std::string message_;
-  std::string delivered_message_;  // of the cancel that has woken suspended_
-  base::IntrusiveList<CancelObserver, &CancelObserver::cancel_observer_hook> observers_;
 };
 
 // The base of an awaitable that suspends under a token. To write one:
@@ -87,7 +96,7 @@ class CancelToken {
 //    public:
 //     Waiter(Event& event, CancelToken& token) : Suspension(token), event_(event) {}
 //     bool await_ready() const { return event_.is_set_; }               // complete without suspending
-//     bool await_suspend(std::coroutine_handle<> waiter) {
+//     bool await_suspend(Continuation waiter) {
 //       event_.waiters_.PushBack(*this);                                // 1. be found by whoever will Wake
 //       return Suspend(waiter);                                         // 2. last, and its answer is the answer
 //     }
@@ -101,7 +110,7 @@ class CancelToken {
 // Whoever completes the operation calls Wake() once, on the waiter's executor, after unlinking it. Other threads post
 // to that executor first, and what they post must not depend on the Suspension being alive still. A result that a
 // wake-up carries is kept in the derived class; when Resume() is not OK, it was lost and OnLostWakeUp has been called.
-class Suspension : public Runnable {
+class Suspension {
  public:
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
@@ -112,18 +121,18 @@ class Suspension : public Runnable {
     kForwarded  // the cancel was passed on; the operation will still complete by Wake, with its own result
   };
 
-  explicit Suspension(CancelToken& token) : Runnable(&ResumeWaiter), token_(token) {}
+  explicit Suspension(CancelToken& token) : token_(token) {}
   virtual ~Suspension();
 
   // Suspends `waiter`, unless a cancel is pending and OnCancel says kWake: then false, and Resume will return it.
-  bool Suspend(std::coroutine_handle<> waiter);
+  bool Suspend(Continuation waiter);
   // Puts the waiter on its executor's ready list. Only while suspended().
   void Wake();
   // As Wake, for the executor's next turn.
   void WakeNextTurn();
   absl::Status Resume();
 
-  bool suspended() const { return state_ == State::kSuspended; }
+  bool suspended() const { return waiter_ && token_.operation_ == CancelToken::Operation::kSuspended; }
   CancelToken& token() { return token_; }
   // The waiter's home; null before Suspend.
   Executor* executor() { return executor_; }
@@ -136,14 +145,10 @@ class Suspension : public Runnable {
 
  private:
   friend class CancelToken;
-  enum class State : unsigned char { kIdle, kSuspended, kWoken, kCancelled };
 
-  static void ResumeWaiter(Runnable& self);
-
-  CancelToken& token_;
+  CancelToken& token_;  // whose operation_ tells how far this one is
   Executor* executor_ = nullptr;
-  std::coroutine_handle<> waiter_;
-  State state_ = State::kIdle;
+  Continuation waiter_;  // from Suspend until it has resumed
 };
 
 }  // namespace muster::coro

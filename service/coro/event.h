@@ -9,8 +9,6 @@
 // Threading: one executor. Lifetime: outlives its waiters.
 #pragma once
 
-#include <coroutine>
-
 #include "absl/status/status.h"
 
 #include "service/base/intrusive_list.h"
@@ -24,7 +22,7 @@ class Event {
    public:
     Waiter(Event& event, CancelToken& token) : Suspension(token), event_(event) {}
     bool await_ready() const { return event_.is_set_; }
-    bool await_suspend(std::coroutine_handle<> waiter) {
+    bool await_suspend(Continuation waiter) {
       event_.waiters_.PushBack(*this);
       return Suspend(waiter);
     }

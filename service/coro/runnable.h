@@ -23,6 +23,8 @@ class Runnable {
 
  protected:
   ~Runnable() = default;
+  // Only while it is not scheduled.
+  void SetEntry(Entry run) { run_ = run; }
 
  private:
   friend class RunnableList;

@@ -14,7 +14,7 @@ Executor& Scope::CurrentExecutor() {
 
 void Scope::Cancel(const std::string& message) {
   // Cancel runs none of their code, so the list does not change under the walk.
-  for (ChildBase& child : children_) child.token.Cancel(message);
+  for (Child& child : children_) child.token.Cancel(message);
 }
 
 void Scope::ChildDone(absl::Status status) {

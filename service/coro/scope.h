@@ -54,11 +54,13 @@ class Scope {
     requires std::is_invocable_v<Function, CancelToken&, Arguments...>
   void Spawn(Function function, Arguments... arguments) {
     using T = typename std::invoke_result_t<Function, CancelToken&, Arguments...>::value_type;
-    auto* child = new Child<T>(*this);
-    child->task = function(child->token, std::move(arguments)...);
+    auto* child = new Child(*this);
+    Task<T> task = function(child->token, std::move(arguments)...);
+    detail::TaskPromise<T>& promise = task.Launch(&OnChildDone<T>, child).promise();
+    promise.StartWith(&StartChild<T>);
     ++live_;
     children_.PushBack(*child);
-    CurrentExecutor().Schedule(*child);
+    CurrentExecutor().Schedule(promise);
   }
 
   // Cancels every child that has a token.
@@ -68,7 +70,7 @@ class Scope {
    public:
     Joiner(Scope& scope, CancelToken& token) : Suspension(token), scope_(scope) {}
     bool await_ready() const { return scope_.live_ == 0; }
-    bool await_suspend(std::coroutine_handle<> waiter) {
+    bool await_suspend(Continuation waiter) {
       MUSTER_CHECK(scope_.joiner_ == nullptr) << "one Join at a time";
       scope_.joiner_ = this;
       return Suspend(waiter);
@@ -88,8 +90,9 @@ class Scope {
   std::size_t live() const { return live_; }
 
  private:
-  struct ChildBase : Runnable, base::Pooled {
-    ChildBase(Runnable::Entry run, Scope& owner) : Runnable(run), scope(owner) {}
+  // What the scope keeps of a child with a token, until the child has ended.
+  struct Child : base::Pooled {
+    explicit Child(Scope& owner) : scope(owner) {}
 
     Scope& scope;
     CancelToken token;
@@ -97,26 +100,23 @@ class Scope {
   };
 
   template <typename T>
-  struct Child final : ChildBase {
-    explicit Child(Scope& owner) : ChildBase(&Start, owner) {}
-    static void Start(Runnable& runnable) {
-      auto* child = static_cast<Child*>(&runnable);
-      if (absl::Status cancelled = child->token.TakePending(); !cancelled.ok()) {
-        End(child, std::move(cancelled));
-        return;
-      }
-      child->task.Launch(&OnDone, child).resume();
-    }
-    static void OnDone(detail::TaskPromiseBase& promise, void* owner) {
-      End(static_cast<Child*>(owner), TakeStatus<T>(promise));
-    }
-    static void End(Child* child, absl::Status status) {
-      Scope& scope = child->scope;
-      delete child;
-      scope.ChildDone(std::move(status));
-    }
-    Task<T> task;
-  };
+  static void StartChild(Runnable& runnable) {
+    auto& promise = static_cast<detail::TaskPromise<T>&>(runnable);
+    auto* child = static_cast<Child*>(promise.owner());
+    absl::Status cancelled = child->token.TakePending();
+    if (cancelled.ok()) return promise.Begin();
+    std::coroutine_handle<detail::TaskPromise<T>>::from_promise(promise).destroy();
+    EndChild(child, std::move(cancelled));
+  }
+  template <typename T>
+  static void OnChildDone(detail::TaskPromiseBase& promise, void* owner) {
+    EndChild(static_cast<Child*>(owner), TakeStatus<T>(promise));
+  }
+  static void EndChild(Child* child, absl::Status status) {
+    Scope& scope = child->scope;
+    delete child;
+    scope.ChildDone(std::move(status));
+  }
 
   // Takes the outcome and destroys the frame.
   template <typename T>
@@ -143,7 +143,7 @@ class Scope {
   std::size_t live_ = 0;
   Joiner* joiner_ = nullptr;
   absl::Status first_error_;
-  base::IntrusiveList<ChildBase, &ChildBase::hook> children_;
+  base::IntrusiveList<Child, &Child::hook> children_;
 };
 
 }  // namespace muster::coro

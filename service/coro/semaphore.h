@@ -11,7 +11,6 @@
 // Threading: one executor. Lifetime: outlives its waiters.
 #pragma once
 
-#include <coroutine>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -27,7 +26,7 @@ class Semaphore {
    public:
     Waiter(Semaphore& semaphore, CancelToken& token) : Suspension(token), semaphore_(semaphore) {}
     bool await_ready() { return semaphore_.TryAcquire(); }
-    bool await_suspend(std::coroutine_handle<> waiter) {
+    bool await_suspend(Continuation waiter) {
       semaphore_.waiters_.PushBack(*this);
       return Suspend(waiter);
     }

@@ -6,8 +6,6 @@
 // Both return OK or CancelledError. A sleep of 0 or less is a Yield.
 #pragma once
 
-#include <coroutine>
-
 #include "absl/status/status.h"
 
 #include "service/base/clock.h"
@@ -21,7 +19,7 @@ class [[nodiscard]] Sleep final : public Suspension, private Timer {
   Sleep(CancelToken& token, base::Duration duration) : Suspension(token), Timer(&OnTimer), duration_(duration) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> waiter) {
+  bool await_suspend(Continuation waiter) {
     if (!Suspend(waiter)) return false;
     if (duration_ <= base::Duration::zero()) {
       WakeNextTurn();

@@ -15,7 +15,7 @@
 
 #include <coroutine>
 #include <exception>
-#include <optional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -47,15 +47,8 @@ class TaskPromiseBase : public Runnable, public base::Pooled {
   };
   FinalAwaiter final_suspend() noexcept { return {}; }
 
-  void unhandled_exception() noexcept { exception_ = std::current_exception(); }
-
   bool started() const { return state_ != State::kLazy; }
   bool done() const { return state_ == State::kDone; }
-  void RethrowIfFailed() {
-    if (exception_) [[unlikely]]
-      std::rethrow_exception(std::move(exception_));
-  }
-  bool failed() const { return static_cast<bool>(exception_); }
 
   // Runs the task until it ends or suspends. True when it has ended: `parent` need not suspend. Otherwise the end of
   // the task will resume `parent`, on the same thread.
@@ -69,6 +62,8 @@ class TaskPromiseBase : public Runnable, public base::Pooled {
     return false;
   }
 
+  // Of a task that was launched.
+  void* owner() const { return parent_; }
   void PrepareLaunch(DoneFunction done, void* owner) {
     MUSTER_CHECK(state_ == State::kLazy) << "a task is started once";
     state_ = State::kLaunched;
@@ -102,7 +97,6 @@ class TaskPromiseBase : public Runnable, public base::Pooled {
 
   void* parent_ = nullptr;  // the awaiting coroutine, or the owner when launched
   DoneFunction done_ = nullptr;
-  std::exception_ptr exception_;
   State state_ = State::kLazy;
 };
 
@@ -110,26 +104,62 @@ template <typename T>
 class TaskPromise final : public TaskPromiseBase {
  public:
   TaskPromise() : TaskPromiseBase(&ResumeSelf) {}
+  ~TaskPromise() { Drop(); }
   Task<T> get_return_object() noexcept;
 
   template <typename U>
     requires std::is_constructible_v<T, U&&>
   void return_value(U&& value) {
-    value_.emplace(std::forward<U>(value));
+    std::construct_at(&value_, std::forward<U>(value));
+    holds_ = Holds::kValue;
   }
   // `co_return Aggregate{...}` and `co_return {...}`.
-  void return_value(T&& value) { value_.emplace(std::move(value)); }
+  void return_value(T&& value) {
+    std::construct_at(&value_, std::move(value));
+    holds_ = Holds::kValue;
+  }
+  // A destructor on the way out of the body may throw after the value was returned.
+  void unhandled_exception() noexcept {
+    Drop();
+    std::construct_at(&exception_, std::current_exception());
+    holds_ = Holds::kException;
+  }
 
   T TakeResult() {
-    RethrowIfFailed();
-    return std::move(*value_);
+    if (holds_ == Holds::kException) [[unlikely]]
+      std::rethrow_exception(std::move(exception_));
+    return std::move(value_);
+  }
+
+  // For those who start tasks: `start` is called in place of the first resume; it calls Begin, or destroys the frame.
+  void StartWith(Runnable::Entry start) { SetEntry(start); }
+  void Begin() {
+    SetEntry(&ResumeSelf);
+    ResumeSelf(*this);
   }
 
  private:
+  // A frame is small, as a million of them may wait: one place for either, and what tells them apart lies in the base's
+  // padding.
+  enum class Holds : unsigned char { kNothing, kValue, kException };
+
   static void ResumeSelf(Runnable& self) {
     std::coroutine_handle<TaskPromise>::from_promise(static_cast<TaskPromise&>(self)).resume();
   }
-  std::optional<T> value_;
+  void Drop() noexcept {
+    if (holds_ == Holds::kValue) {
+      std::destroy_at(&value_);
+    } else if (holds_ == Holds::kException) {
+      std::destroy_at(&exception_);
+    }
+    holds_ = Holds::kNothing;
+  }
+
+  Holds holds_ = Holds::kNothing;
+  union {
+    T value_;
+    std::exception_ptr exception_;
+  };
 };
 
 template <>
@@ -138,12 +168,25 @@ class TaskPromise<void> final : public TaskPromiseBase {
   TaskPromise() : TaskPromiseBase(&ResumeSelf) {}
   Task<void> get_return_object() noexcept;
   void return_void() noexcept {}
-  void TakeResult() { RethrowIfFailed(); }
+  void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+  void TakeResult() {
+    if (exception_) [[unlikely]]
+      std::rethrow_exception(std::move(exception_));
+  }
+
+  // As above.
+  void StartWith(Runnable::Entry start) { SetEntry(start); }
+  void Begin() {
+    SetEntry(&ResumeSelf);
+    ResumeSelf(*this);
+  }
 
  private:
   static void ResumeSelf(Runnable& self) {
     std::coroutine_handle<TaskPromise>::from_promise(static_cast<TaskPromise&>(self)).resume();
   }
+
+  std::exception_ptr exception_;
 };
 
 }  // namespace detail

@@ -15,7 +15,6 @@
 // loop runs no more. The reactor outlives the transfers.
 #pragma once
 
-#include <coroutine>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,7 +62,7 @@ class [[nodiscard]] HttpTransfer final : public coro::Suspension, private coro::
   ~HttpTransfer() override;
 
   bool await_ready() const { return !failure_.ok(); }
-  bool await_suspend(std::coroutine_handle<> waiter);
+  bool await_suspend(coro::Continuation waiter);
   absl::StatusOr<HttpResponse> await_resume();
 
  private:

@@ -79,7 +79,7 @@ HttpTransfer::~HttpTransfer() {
   curl_slist_free_all(header_list_);
 }
 
-bool HttpTransfer::await_suspend(std::coroutine_handle<> waiter) {
+bool HttpTransfer::await_suspend(coro::Continuation waiter) {
   if (!Suspend(waiter)) return false;
   started_ = executor()->Now();
   executor()->AddTimer(*this, base::Later(started_, request_.timeout));

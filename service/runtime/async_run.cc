@@ -31,7 +31,7 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
 
   core::Token request() const { return token_; }
   bool await_ready() const { return ended_.has_value(); }
-  bool await_suspend(std::coroutine_handle<> waiter) { return Suspend(waiter); }
+  bool await_suspend(coro::Continuation waiter) { return Suspend(waiter); }
   absl::Status await_resume() { return Resume(); }
   core::AwaitEnded& ended() { return *ended_; }
 

@@ -20,7 +20,7 @@ class CallAnswer final : public coro::Suspension, public Receiver {
 
   core::Token request() const { return request_; }
   bool await_ready() const { return ended(); }
-  bool await_suspend(std::coroutine_handle<> waiter) { return Suspend(waiter); }
+  bool await_suspend(coro::Continuation waiter) { return Suspend(waiter); }
   // OK also when the call was refused, ended by a drain or detached: look at those.
   absl::Status await_resume() { return Resume(); }
 

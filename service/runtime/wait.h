@@ -30,7 +30,7 @@ class MergedWait final : public coro::Suspension {
   // Attaches to every shard. Then await it, and take the answer when that was OK.
   void Attach();
   bool await_ready() const { return finished_; }
-  bool await_suspend(std::coroutine_handle<> waiter) { return Suspend(waiter); }
+  bool await_suspend(coro::Continuation waiter) { return Suspend(waiter); }
   absl::Status await_resume() { return Resume(); }
   absl::StatusOr<WaitAnswer> TakeAnswer();
 

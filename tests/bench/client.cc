@@ -3,6 +3,10 @@
 //   bench_client --server=127.0.0.1:7411 --mode=call --in-flight=128 --seconds=3
 #include <chrono>
 #include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
 #include <grpcpp/create_channel.h>
@@ -15,10 +19,24 @@
 
 #include "muster/v1/future_service.pb.h"
 #include "tests/bench/load.h"
+#include "tests/bench/set_load.h"
 #include "tests/bench/tally.h"
 
 namespace muster::bench {
 namespace {
+
+using MeasureSet = std::optional<std::string> (*)(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan);
+const std::map<std::string, MeasureSet> kSetModes = {
+    {"sleeps", &LeaveSleeps},       {"cancel_group", &CancelGroup}, {"cancel_running", &CancelRunning},
+    {"drain_stream", &DrainStream}, {"gather", &GatherResults},     {"wait_together", &WaitTogether},
+    {"idle", &CallAfterIdleness},
+};
+
+std::set<std::string> Modes() {
+  std::set<std::string> modes = {"call", "submit_wait", "run", "backlog"};
+  for (const auto& [name, measure] : kSetModes) modes.insert(name);
+  return modes;
+}
 
 int Main(int argc, char** argv) {
   LoadPlan load;
@@ -26,16 +44,24 @@ int Main(int argc, char** argv) {
   std::string server;
   std::string mode = "call";
   int64_t spin_us = 0;
+  int64_t idle_ms = 0;
+  int64_t delay_ms = 0;
   CLI::App app("Puts a load on a server of muster.v1 and prints what it measured as JSON.");
   app.set_version_flag("--version", fmt::format(R"({{"grpc": "{}", "protobuf": "{}.{}.{}"}})", grpc::Version(),
                                                 GOOGLE_PROTOBUF_VERSION / 1000000,
                                                 GOOGLE_PROTOBUF_VERSION / 1000 % 1000, GOOGLE_PROTOBUF_VERSION % 1000));
   app.add_option("--server", server, "Address of the server, without TLS.")->required();
-  app.add_option("--mode", mode, "What to do.")->check(CLI::IsMember({"call", "submit_wait", "run", "backlog"}));
+  app.add_option("--mode", mode, "What to do.")->check(CLI::IsMember(Modes()));
   app.add_option("--in-flight", load.in_flight, "Operations under way at a time.")->check(CLI::Range(1, 100000));
   app.add_option("--batch", load.batch, "Items in a message of run.")->check(CLI::Range(1, 10000));
   app.add_option("--payload-bytes", load.payload_bytes, "Size of each input.")->check(CLI::Range(0, 1 << 20));
-  app.add_option("--count", load.count, "Futures that a backlog leaves pending.")->check(CLI::Range(1, 100000000));
+  app.add_option("--count", load.count, "Futures of a backlog or a set; times that idle is idle.")
+      ->check(CLI::Range(1, 100000000));
+  app.add_flag("--bare", load.bare, "The server has no futures: gather asks for the results of any.");
+  app.add_option("--server-pid", load.server_pid,
+                 "Process of the server, whose CPU drain_stream and wait_together tell.");
+  app.add_option("--idle-ms", idle_ms, "How long idle is idle.")->check(CLI::NonNegativeNumber);
+  app.add_option("--delay-ms", delay_ms, "How long idle waits before it begins.")->check(CLI::NonNegativeNumber);
   app.add_flag("--request-ids", load.request_ids, "Give each operation of call and submit_wait a request id.");
   app.add_flag("--session", load.session, "Open run with a session, so that every item has a request id.");
   app.add_option("--seconds", time.seconds, "How long to measure.")->check(CLI::PositiveNumber);
@@ -49,6 +75,9 @@ int Main(int argc, char** argv) {
     return 2;
   }
   load.spin = std::chrono::microseconds(spin_us);
+  load.idle = std::chrono::milliseconds(idle_ms);
+  load.delay = std::chrono::milliseconds(delay_ms);
+  load.measured = std::chrono::duration<double>(time.seconds);
   load.name = fmt::format("{:08x}-{:016x}", getpid(), std::chrono::system_clock::now().time_since_epoch().count());
 
   const auto channel = grpc::CreateChannel(server, grpc::InsecureChannelCredentials());
@@ -60,6 +89,11 @@ int Main(int argc, char** argv) {
     if (!SubmitBacklog(channel, load)) return 1;
     fmt::print("{{\"operations_total\": {}}}\n", load.count);
     return 0;
+  }
+  if (const auto found = kSetModes.find(mode); found != kSetModes.end()) {
+    const std::optional<std::string> json = found->second(channel, load);
+    if (json) fmt::print("{{{}}}\n", *json);
+    return json ? 0 : 1;
   }
   Tally tally(time);
   Weights weights;

@@ -1,6 +1,7 @@
 // The loads that bench_client can put on a server, over one connection.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -15,9 +16,14 @@ struct LoadPlan {
   int in_flight = 128;
   int batch = 1;  // items in a message of Run
   int payload_bytes = 16;
-  int count = 1000000;  // futures of a backlog
+  int count = 1000000;  // futures of a backlog or a set, times of idleness
   bool request_ids = false;
   bool session = false;
+  bool bare = false;   // the server is none of Muster's: it has no futures
+  int server_pid = 0;  // whose CPU is measured
+  std::chrono::microseconds idle{0};
+  std::chrono::microseconds delay{0};
+  std::chrono::duration<double> measured{1};  // how long, where that is not the tally's
   std::chrono::microseconds spin{0};
   std::string name;  // unlike that of any other run: what request ids and sessions begin with
 };

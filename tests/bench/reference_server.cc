@@ -1,5 +1,5 @@
 // bench_reference_server: what Muster is compared with. A bare server on the same gRPC that takes the very requests of
-// Call and Run and gives the very answers, and does nothing in between: no futures, no waits, no checks.
+// Call, Run and Gather and gives the very answers, and does nothing in between: no futures, no waits, no checks.
 //
 // It is written as well as we know: one thread that owns one completion queue, messages that are used again, polls that
 // never wait before sleep is due (deadlines of gRPC round up to milliseconds, hence gpr_inf_past), and the same spin
@@ -31,6 +31,7 @@ using Service = pb::FutureService::AsyncService;
 
 constexpr uint32_t kCredits = 10'000;  // what musterd grants a Run
 constexpr int kAccepts = 4;            // as many as musterd keeps posted
+constexpr size_t kGatheredBytes = 16;  // of a result of Gather
 
 class Tag {
  public:
@@ -173,6 +174,39 @@ class EchoStream {
   MemberTag<EchoStream, &EchoStream::OnFinished> finished_{*this};
 };
 
+// Gives as many results as it was asked for, in one message that was made before, and is of the size of Muster's.
+class BareGather {
+ public:
+  BareGather(Service& service, grpc::ServerCompletionQueue& queue, pb::GatherResponse& made)
+      : service_(service), queue_(queue), made_(made) {
+    service_.RequestGather(&context_, &request_, &writer_, &queue_, &queue_, &accepted_);
+  }
+
+ private:
+  void OnAccepted(bool ok) {
+    if (!ok) return;
+    new BareGather(service_, queue_, made_);
+    const int results = request_.set().ids_size();
+    while (made_.outcomes_size() > results) made_.mutable_outcomes()->RemoveLast();
+    while (made_.outcomes_size() < results) {
+      made_.add_outcomes()->mutable_value()->set_data(std::string(kGatheredBytes, 'x'));
+    }
+    made_.set_total(static_cast<uint32_t>(results));
+    writer_.WriteAndFinish(made_, grpc::WriteOptions(), grpc::Status::OK, &finished_);
+  }
+
+  void OnFinished(bool) { delete this; }
+
+  Service& service_;
+  grpc::ServerCompletionQueue& queue_;
+  pb::GatherResponse& made_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncWriter<pb::GatherResponse> writer_{&context_};
+  pb::GatherRequest request_;
+  MemberTag<BareGather, &BareGather::OnAccepted> accepted_{*this};
+  MemberTag<BareGather, &BareGather::OnFinished> finished_{*this};
+};
+
 [[noreturn]] void Serve(grpc::ServerCompletionQueue& queue, std::chrono::microseconds spin) {
   using Clock = std::chrono::steady_clock;
   const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
@@ -194,7 +228,7 @@ class EchoStream {
 int Main(int argc, char** argv) {
   std::string listen = "127.0.0.1:0";
   int64_t spin_us = 50;
-  CLI::App app("Answers Call and Run of muster.v1 at once. Prints its address, serves until it is killed.");
+  CLI::App app("Answers Call, Run and Gather of muster.v1 at once. Prints its address, serves until it is killed.");
   app.add_option("--listen", listen, "Where to serve, without TLS.");
   app.add_option("--spin-us", spin_us, "Poll for so long before sleeping.")->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
@@ -214,6 +248,8 @@ int Main(int argc, char** argv) {
   std::vector<EchoCall*> free;
   for (int i = 0; i < kAccepts; ++i) new EchoCall(service, *queue, free);
   new EchoStream(service, *queue);
+  pb::GatherResponse gathered;
+  new BareGather(service, *queue, gathered);
   std::printf("%s:%d\n", listen.substr(0, listen.rfind(':')).c_str(), port);
   std::fflush(stdout);
   Serve(*queue, std::chrono::microseconds(spin_us));

@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clients"))
 from musterd import Musterd  # noqa: E402  (its folder is none of the path's)
 
-PROGRAMS = ("musterd", "bench_client", "bench_reference_server", "bench_rocks", "bench_executor")
+PROGRAMS = ("musterd", "bench_musterd", "bench_client", "bench_reference_server", "bench_rocks", "bench_executor")
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PEERS = os.path.join(ROOT, "build", "bench", "peers", "bin")
 ENDED_JOBS = "muster_futures_done_total"
@@ -75,14 +76,14 @@ class Rig:
     # --- servers ----------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def musterd(self, durability):
+    def musterd(self, durability, *flags, program="musterd"):
         """A musterd that is "none" or "sync" durable."""
         store = self.folder()
-        flags = []
+        flags = list(flags)
         if self.has_durability:
             flags.append(f"--durability={durability}")
         try:
-            with Musterd(self.program("musterd"), flags, store=store) as server:
+            with Musterd(self.program(program), flags, store=store) as server:
                 yield server
         except AssertionError as error:  # it did not start, or not stop, as it should
             raise Failure(str(error)) from error
@@ -105,10 +106,11 @@ class Rig:
 
     # --- measurements -----------------------------------------------------------------------------------------------
 
-    def measure(self, argv, env=None):
+    def measure(self, argv, env=None, seconds=None):
         """What a load prints as JSON, told how long to measure."""
-        argv = [*argv, f"--seconds={self._seconds}", f"--warmup={self._warmup}"]
-        limit = self._seconds + self._warmup + PATIENCE
+        seconds = seconds or self._seconds
+        argv = [*argv, f"--seconds={seconds}", f"--warmup={self._warmup}"]
+        limit = seconds + self._warmup + PATIENCE
         try:
             done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, env=env)
         except subprocess.TimeoutExpired as error:
@@ -116,6 +118,30 @@ class Rig:
         if done.returncode != 0:
             raise Failure(done.stderr.strip() or f"{os.path.basename(argv[0])} ended with status {done.returncode}")
         return json.loads(done.stdout)
+
+    def client(self, address, *arguments, when_open=None):
+        """bench_client's word. Each time it says "open", `when_open` is called, then it may go on."""
+        argv = [self.program("bench_client"), f"--server={address}", *arguments, f"--seconds={self._seconds}"]
+        said = ""
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as process:
+            # It gives up on each RPC by itself; this is for when it does not.
+            watchdog = threading.Timer(4 * PATIENCE, process.kill)
+            watchdog.start()
+            try:
+                for said in process.stdout:
+                    if said == "open\n":
+                        when_open()
+                        process.stdin.write("\n")
+                        process.stdin.flush()
+                why = process.stderr.read()
+            finally:
+                watchdog.cancel()
+                if sys.exc_info()[0] is not None:
+                    process.kill()
+        if process.returncode != 0:
+            raise Failure(why.strip() or f"bench_client {' '.join(arguments)}: exit status {process.returncode}")
+        return json.loads(said)
 
     def load(self, address, pid, arguments):
         """bench_client's word, with the CPU that the server spent on an operation."""

@@ -8,6 +8,9 @@ import gc
 import inspect
 import os
 
+# Tests start programs while gRPC is at work, and its handlers of fork() abort one now and then under Python 3.9.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 import pytest
 
 import muster

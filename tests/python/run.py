@@ -73,7 +73,7 @@ def main():
     parser.add_argument("--loops", type=int, default=1)
     parser.add_argument("--every-python", action="store_true")
     options, options.rest = parser.parse_known_args()
-    options.bin = os.path.abspath(options.bin)
+    options.bin, options.clients = os.path.abspath(options.bin), os.path.abspath(options.clients)
     found = pythons(os.path.join(options.clients, "python"), options.every_python)
     if not found:
         print(f"skipped: {options.clients}/python has no virtual environment for this; `./dev deps clients` makes them")

@@ -99,8 +99,19 @@ async def test_a_closed_client_says_so(muster_server, muster_namespace):
         assert (await another.info(pending.id)).state == "RUNNING", "semantics 98"
 
 
+async def test_a_handle_of_a_closed_client_says_so(muster_server, muster_namespace):
+    async with muster.connect(muster_server.address, namespace=muster_namespace) as client:
+        handle, promise = client.future(await client.submit("sleep", 3600).accepted()), client.create_promise()
+        await promise.accepted()
+    for future in (handle, promise):
+        assert isinstance(await raised_by(future), muster.ClientClosedError)
+    with pytest.raises(muster.ClientClosedError):
+        promise.set_result(1)
+    assert handle.cancel() is False
+
+
 async def test_another_loops_client_says_so(m):
-    future = m.submit("echo")
+    future, pending = m.submit("echo"), m.submit("sleep", 60)
     await future
     errors = []
 
@@ -119,12 +130,16 @@ async def test_another_loops_client_says_so(m):
             m.submit("echo")  # no loop at all
         except muster.MusterError as error:
             errors.append(error)
+        try:
+            pending.cancel()
+        except muster.MusterError as error:
+            errors.append(error)
 
     thread = threading.Thread(target=elsewhere)
     thread.start()
     while thread.is_alive():
         await asyncio.sleep(0.01)
-    assert [type(error) for error in errors] == [muster.WrongLoopError] * 7
+    assert [type(error) for error in errors] == [muster.WrongLoopError] * 8
     assert isinstance(errors[0], RuntimeError) and "muster.Client" in str(errors[0])
 
 

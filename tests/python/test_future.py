@@ -314,3 +314,61 @@ async def test_what_the_server_says_of_itself(m):
     assert m.server.limits.run_credits > 0 and m.server.limits.poll_max == 300
     functions = {one.name: one for one in await m.functions()}
     assert functions["sleep"].kind == "ASYNC" and functions["sleep"].input_example == {"seconds": 0.05}
+
+
+@pytest.mark.parametrize(
+    "cancels, use",
+    [
+        (True, lambda job: follow(job)),
+        (True, lambda job: asyncio.gather(job)),
+        (True, lambda job: muster.gather(job)),
+        (True, lambda job: asyncio.wait_for(job, 600)),
+        (True, lambda job: muster.wait_for(job, 600)),
+        (False, lambda job: asyncio.wait([job])),
+        (False, lambda job: muster.wait([job])),
+        (False, lambda job: asyncio.shield(job)),
+        (False, lambda job: muster.shield(job)),
+        (False, lambda job: first_of(job)),
+        (False, lambda job: job.accepted()),
+    ],
+    ids=["await", "asyncio.gather", "gather", "asyncio.wait_for", "wait_for", "asyncio.wait", "wait", "asyncio.shield",
+         "shield", "as_completed", "accepted"],
+)  # fmt: skip
+async def test_a_local_cancel_reaches_the_job_only_where_asyncios_would(m, cancels, use):  # semantics 12, 35, 49, 53, 62
+    job = m.submit("sleep", 3600)
+    await m.flush()
+
+    async def user():
+        await use(job)
+        await asyncio.sleep(3600)
+
+    task = asyncio.ensure_future(user())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    assert isinstance(await raised_by(task), asyncio.CancelledError)
+    await asyncio.sleep(0.02)
+    assert (await job.info()).state == ("CANCELLED" if cancels else "RUNNING")
+    job.cancel()
+    await asyncio.wait([job])
+
+
+async def follow(future):
+    return await future
+
+
+async def first_of(future):
+    async for one in muster.as_completed([future]):
+        return one
+
+
+async def a_timeout_scope(live):
+    job, other = live.submit("sleep", 600), live.submit("echo", 1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            assert await other == 1
+            await job
+    assert job.cancelled() and asyncio.current_task().cancelling() == 0
+
+
+if hasattr(asyncio, "timeout"):  # from Python 3.11 on
+    test_a_timeout_scope_cancels_what_it_awaits = a_timeout_scope  # semantics 63, 64

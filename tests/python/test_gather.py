@@ -1,6 +1,7 @@
 """muster.gather, shield and wait_for beside asyncio's."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -187,8 +188,9 @@ async def timed_out(world, server, future, timeout=0.05):
 async def test_when_time_is_up_it_cancels_and_waits_for_that(world, muster_server):  # semantics 56, 57
     task = await world.sleeping()
     error = await raised_by(await timed_out(world, muster_server, task))
-    assert isinstance(error, asyncio.TimeoutError) and isinstance(error.__cause__, Gone)
-    assert task.cancelled()
+    assert isinstance(error, asyncio.TimeoutError) and task.cancelled()
+    if world.remote or sys.version_info >= (3, 12):
+        assert isinstance(error.__cause__, Gone)
 
 
 async def test_a_swallowed_cancel_that_returns_a_value_is_that_value(world, muster_server):  # semantics 58
@@ -242,14 +244,18 @@ async def test_cancelling_wait_for_cancels_the_inner(world):  # semantics 62
         assert task.cancelled()
 
 
-async def test_what_the_inner_makes_of_a_cancel_of_wait_for_is_its_result(world):  # semantics 62, 12
-    if not world.remote and not hasattr(asyncio, "timeout"):
-        return  # Python 3.9 and 3.10 do otherwise
+async def test_a_swallowed_cancel_swallows_the_wait_fors_too(world):  # semantics 6, 62
     task = await world.stubborn("stays")
-    waiting = asyncio.ensure_future(world.wait_for(task, 600))
+    waiting = asyncio.ensure_future(world.wait_for(task, None))
     await asyncio.sleep(0)
     waiting.cancel()
     assert await waiting == "stays"
+    if world.remote or sys.version_info >= (3, 12):
+        task = await world.stubborn("stays")
+        waiting = asyncio.ensure_future(world.wait_for(task, 600))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        assert await waiting == "stays"
 
 
 async def test_what_ends_in_time_gives_its_result(world):

@@ -227,6 +227,31 @@ async def test_closing_waits_until_submits_are_acknowledged(m, muster_server, mu
     assert len([one async for one in m.list(group="left")]) == 101
 
 
+@pytest.mark.complaints("the carrier of submits failed")
+async def test_a_fault_of_the_library_leaves_nobody_waiting(m, monkeypatch):
+    await m.submit("echo")
+    monkeypatch.setattr(m._core.carrier, "_fill", lambda: 1 / 0)
+    assert isinstance(await raised_by(m.submit("echo")), ZeroDivisionError)
+    monkeypatch.undo()
+    assert await m.submit("echo", 1) == 1
+
+
+async def test_a_fault_in_one_answer_is_that_futures_alone(m, monkeypatch):
+    from muster import payload
+
+    decode = payload.decode
+
+    def fussy(message):
+        value = decode(message)
+        if value == 3:
+            raise RuntimeError("three")
+        return value
+
+    monkeypatch.setattr(payload, "decode", fussy)
+    values = await muster.gather(*[m.submit("echo", at) for at in range(5)], return_exceptions=True)
+    assert isinstance(values.pop(3), RuntimeError) and values == [0, 1, 2, 4]
+
+
 async def test_an_error_in_the_body_is_not_covered_by_closing():
     with Server(clock="system") as server:
         with pytest.raises(KeyError):

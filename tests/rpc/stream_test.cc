@@ -322,6 +322,24 @@ TEST_P(RunRpc, ASessionTakesItsItemsUpAgainAfterAReconnect) {
   EXPECT_EQ(done.at(5).completion().outcome().value().text(), "v");
 }
 
+TEST_P(RunRpc, WithASessionItemsAreKeptAsLongAsTheyAskedFor) {  // semantics 100
+  const auto kept_seconds = [](const pb::Future& future) {
+    return future.expire_time().seconds() - future.end_time().seconds();
+  };
+  Context context;
+  auto stream = Open(context, Opening("keeps", true));
+  pb::FutureSpec brief = CallOf("echo", "v");
+  brief.mutable_options()->mutable_retention()->set_seconds(7);
+  ASSERT_TRUE(stream->Write(One(1, CallOf("echo", "v"))));
+  ASSERT_TRUE(stream->Write(One(2, brief)));
+  stream->WritesDone();
+  const auto done = Drain(*stream);
+  EXPECT_TRUE(stream->Finish().ok());
+  ASSERT_EQ(done.size(), 2u);
+  EXPECT_EQ(kept_seconds(Get(done.at(1).completion().id())), 3600);
+  EXPECT_EQ(kept_seconds(Get(done.at(2).completion().id())), 7);
+}
+
 TEST_P(RunRpc, AReaderThatLagsIsNotReadFromUntilItCatchesUp) {
   Context context;
   auto stream = Open(context, Opening());

@@ -38,7 +38,7 @@ class RpcEvent final : public coro::Suspension, private Tag {
   bool cancelled() const { return cancelled_; }
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> waiter) {
+  bool await_suspend(coro::Continuation waiter) {
     Suspend(waiter);  // always suspends: OnCancel forwards
     // acq_rel on both sides: whoever comes second sees what the first has written, and wakes the waiter.
     if (state_.exchange(State::kAwaited, std::memory_order_acq_rel) == State::kArrived) Wake();

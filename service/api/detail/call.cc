@@ -48,7 +48,7 @@ void CallBase::OnAccepted(bool ok) {
     return;
   }
   // Before the handler, which may wait for a long time.
-  if (!loop_.draining) method_.Arm();
+  if (!loop_.draining) method_.Replace();
   owners_ = 2;
   handling_ = true;
   rpc_.emplace(*loop_.service, loop_.shared, loop_, *token_);
@@ -151,6 +151,15 @@ void Method::Arm() {
     free_.pop_back();
   }
   call.release()->Arm();  // owns itself until Recycle
+}
+
+void Method::Open(int accepts) {
+  unposted_ = accepts - 1;
+  Arm();
+}
+
+void Method::Replace() {
+  for (Arm(); unposted_ > 0; --unposted_) Arm();
 }
 
 void Method::Recycle(CallBase& call) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -49,7 +50,7 @@ class CallBase : private coro::Runnable {
   virtual coro::Task<absl::Status> Handle(Rpc& rpc) = 0;
   // The call's last operation; `tag` completes once.
   virtual void Finish(const grpc::Status& status, Tag* tag) = 0;
-  // Makes messages and the like ready for the next call; they keep their capacity.
+  // Drops messages and the like; the memory of usual ones stays for the next call.
   virtual void Reset() = 0;
   // Messages that came with the accept and go with an OK Finish; streams count theirs one by one.
   virtual bool is_unary() const = 0;
@@ -103,8 +104,13 @@ class Method {
       : loop_(loop), name_(name), always_(always), metrics_(metrics) {}
   virtual ~Method() = default;
 
-  // Posts one more accept.
+  // Posts one accept. With the first call `accepts` of them, which then stay: the packaged gRPC is built with
+  // assertions and looks through all tags that are out with each event, so methods that nobody calls have one.
+  void Open(int accepts);
+  // Posts one more.
   void Arm();
+  // One of those posted was taken.
+  void Replace();
   void Recycle(CallBase& call);
   std::string_view name() const { return name_; }
   bool always() const { return always_; }
@@ -120,6 +126,7 @@ class Method {
   const bool always_;
   metrics::RpcMetrics metrics_;
   std::vector<std::unique_ptr<CallBase>> free_;
+  int unposted_ = 0;
 };
 
 // The calls of one loop.
@@ -134,6 +141,9 @@ struct LoopCalls {
   grpc::ServerCompletionQueue& queue;
   CallsShared& shared;
   runtime::Service* service = nullptr;  // set before the first accept
+  // The namespace opened last: most clients have one, and there is a lock around all of them.
+  std::string known_name;
+  runtime::Namespace known_namespace;
   std::vector<std::unique_ptr<Method>> methods;
   base::IntrusiveList<CallBase, &CallBase::running_hook> running;
   coro::Event health_changed;  // pulsed

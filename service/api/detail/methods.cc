@@ -30,4 +30,9 @@ void IncomingBytes::Clear() {
   if (joined_.capacity() > kKeptBytesMax) joined_.shrink_to_fit();
 }
 
+grpc::ByteBuffer CopyOf(std::string_view bytes) {
+  const grpc::Slice slice(bytes.data(), bytes.size());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
 }  // namespace muster::api

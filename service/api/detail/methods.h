@@ -1,33 +1,49 @@
-// The shapes of an RPC on a completion queue: unary, server stream, bidirectional stream of bytes.
+// The shapes of an RPC on a completion queue: unary, of messages or bytes; server stream; bidirectional stream of
+// bytes.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
 #include "service/api/detail/call.h"
+#include "service/api/detail/wire_format.h"
 
 namespace muster::api {
 
-// Empties a message for the next call. It keeps its capacity, which pays, unless that is large: a pool of calls must
-// not hold what the largest request of each once needed.
-template <typename Message>
-void Recycle(Message& message) {
-  constexpr size_t kKeptBytesMax = 16 << 10;
-  if (message.ByteSizeLong() > kKeptBytesMax) {
-    Message fresh;
-    message.Swap(&fresh);
-  } else {
-    message.Clear();
+// The messages of one call and all that is in them, in memory that stays with the call: for a usual one nothing has to
+// be allocated. What a large one needed beyond that is freed when it has ended.
+class CallMessages {
+ public:
+  CallMessages() : arena_(Options()) {}
+  // Lives until Reset.
+  template <typename Message>
+  Message* Make() {
+    return google::protobuf::Arena::CreateMessage<Message>(&arena_);
   }
-}
+  void Reset() { arena_.Reset(); }
+
+ private:
+  google::protobuf::ArenaOptions Options() {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = first_;
+    options.initial_block_size = sizeof first_;
+    return options;
+  }
+
+  // A Call with a payload and a value takes 1.1 KiB of it.
+  alignas(std::max_align_t) char first_[1536];
+  google::protobuf::Arena arena_;
+};
 
 // --- Unary ----------------------------------------------------------------------------------------------------------
 
@@ -49,27 +65,31 @@ class UnaryCall final : public CallBase {
 
  private:
   void Request(grpc::ServerContext& context, Tag* tag) override {
+    in_ = messages_.Make<In>();
+    out_ = messages_.Make<Out>();
     responder_.emplace(&context);
-    (definition_.service->*definition_.request)(&context, &in_, &*responder_, &loop().queue, &loop().queue, tag);
+    (definition_.service->*definition_.request)(&context, in_, &*responder_, &loop().queue, &loop().queue, tag);
   }
-  coro::Task<absl::Status> Handle(Rpc& rpc) override { return definition_.handler(rpc, in_, out_); }
+  coro::Task<absl::Status> Handle(Rpc& rpc) override { return definition_.handler(rpc, *in_, *out_); }
   void Finish(const grpc::Status& status, Tag* tag) override {
     if (status.ok()) {
-      responder_->Finish(out_, status, tag);
+      responder_->Finish(*out_, status, tag);
     } else {
       responder_->FinishWithError(status, tag);
     }
   }
   void Reset() override {
     responder_.reset();
-    Recycle(in_);
-    Recycle(out_);
+    in_ = nullptr;
+    out_ = nullptr;
+    messages_.Reset();
   }
   bool is_unary() const override { return true; }
 
   const UnaryRpc<Service, In, Out> definition_;
-  In in_;
-  Out out_;
+  CallMessages messages_;
+  In* in_ = nullptr;
+  Out* out_ = nullptr;
   std::optional<grpc::ServerAsyncResponseWriter<Out>> responder_;
 };
 
@@ -93,12 +113,13 @@ class ServerStreamCall final : public CallBase, private StreamWriter<Out> {
 
  private:
   void Request(grpc::ServerContext& context, Tag* tag) override {
+    in_ = messages_.Make<In>();
     writer_.emplace(&context);
-    (definition_.service->*definition_.request)(&context, &in_, &*writer_, &loop().queue, &loop().queue, tag);
+    (definition_.service->*definition_.request)(&context, in_, &*writer_, &loop().queue, &loop().queue, tag);
   }
   coro::Task<absl::Status> Handle(Rpc& rpc) override {
     rpc_metrics().MsgReceived();
-    return definition_.handler(rpc, in_, *this);
+    return definition_.handler(rpc, *in_, *this);
   }
   void StartWrite(const Out& message, Tag* tag) override {
     rpc_metrics().MsgSent();
@@ -107,26 +128,15 @@ class ServerStreamCall final : public CallBase, private StreamWriter<Out> {
   void Finish(const grpc::Status& status, Tag* tag) override { writer_->Finish(status, tag); }
   void Reset() override {
     writer_.reset();
-    Recycle(in_);
+    in_ = nullptr;
+    messages_.Reset();
   }
   bool is_unary() const override { return false; }
 
   const ServerStreamRpc<Service, In, Out> definition_;
-  In in_;
+  CallMessages messages_;
+  In* in_ = nullptr;
   std::optional<grpc::ServerAsyncWriter<Out>> writer_;
-};
-
-// --- Bidirectional stream of bytes ----------------------------------------------------------------------------------
-
-template <typename Service>
-struct ByteStreamRpc {
-  using RequestFunction = void (Service::*)(grpc::ServerContext*,
-                                            grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>*,
-                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  using Handler = coro::Task<absl::Status> (*)(Rpc&, ByteStream&);
-  Service* service;
-  RequestFunction request;
-  Handler handler;
 };
 
 // The bytes of one message out of the transport's slices.
@@ -142,6 +152,73 @@ class IncomingBytes {
   grpc::ByteBuffer buffer_;
   std::string joined_;     // reused; for a message of more than one slice
   std::string_view view_;  // of either
+};
+
+// One slice of their size: the transport may hold it for longer than the operation lasts.
+grpc::ByteBuffer CopyOf(std::string_view bytes);
+
+// --- Unary, as bytes ------------------------------------------------------------------------------------------------
+
+template <typename Service>
+struct UnaryBytesRpc {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, grpc::ByteBuffer*,
+                                            grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*, grpc::CompletionQueue*,
+                                            grpc::ServerCompletionQueue*, void*);
+  using Handler = coro::Task<absl::Status> (*)(Rpc&, std::string_view, wire::Buffer&);
+  Service* service;
+  RequestFunction request;
+  Handler handler;
+};
+
+template <typename Service>
+class UnaryBytesCall final : public CallBase {
+ public:
+  UnaryBytesCall(LoopCalls& loop, Method& method, const UnaryBytesRpc<Service>& rpc)
+      : CallBase(loop, method), definition_(rpc) {}
+
+ private:
+  static constexpr size_t kKeptBytesMax = 4 << 10;
+
+  void Request(grpc::ServerContext& context, Tag* tag) override {
+    responder_.emplace(&context);
+    (definition_.service->*definition_.request)(&context, &in_.buffer(), &*responder_, &loop().queue, &loop().queue,
+                                                tag);
+  }
+  coro::Task<absl::Status> Handle(Rpc& rpc) override {
+    in_.Join();
+    return definition_.handler(rpc, in_.view(), out_);
+  }
+  void Finish(const grpc::Status& status, Tag* tag) override {
+    if (status.ok()) {
+      responder_->Finish(CopyOf(out_.bytes()), status, tag);
+    } else {
+      responder_->FinishWithError(status, tag);
+    }
+  }
+  void Reset() override {
+    responder_.reset();
+    in_.Clear();
+    out_.Clear(kKeptBytesMax);
+  }
+  bool is_unary() const override { return true; }
+
+  const UnaryBytesRpc<Service> definition_;
+  IncomingBytes in_;
+  wire::Buffer out_;
+  std::optional<grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>> responder_;
+};
+
+// --- Bidirectional stream of bytes ----------------------------------------------------------------------------------
+
+template <typename Service>
+struct ByteStreamRpc {
+  using RequestFunction = void (Service::*)(grpc::ServerContext*,
+                                            grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  using Handler = coro::Task<absl::Status> (*)(Rpc&, ByteStream&);
+  Service* service;
+  RequestFunction request;
+  Handler handler;
 };
 
 template <typename Service>
@@ -167,11 +244,9 @@ class ByteStreamCall final : public CallBase, private ByteStream, private Tag {
     (definition_.service->*definition_.request)(&context, &*stream_, &loop().queue, &loop().queue, tag);
   }
   coro::Task<absl::Status> Handle(Rpc& rpc) override { return definition_.handler(rpc, *this); }
-  // The bytes are copied once, into a slice of their size: the transport may hold it for longer than the write lasts.
   void StartWrite(const std::string_view& message, Tag* tag) override {
     rpc_metrics().MsgSent();
-    const grpc::Slice slice(message.data(), message.size());
-    stream_->Write(grpc::ByteBuffer(&slice, 1), tag);
+    stream_->Write(CopyOf(message), tag);
   }
   std::string_view incoming() const override { return in_.view(); }
   void StartRead(ReadReceiver& receiver) override {
@@ -243,13 +318,22 @@ class Registrar {
     const ServerStreamRpc<Base, In, Out> definition{&service, request, handler};
     Add<ServerStreamCall<Base, In, Out>>(name, metrics::RpcType::kServerStream, definition);
   }
-  // A method that the service has raw.
+  // Methods that the service has raw.
   template <typename Base, typename Service>
-  void Bytes(Service& service, std::string_view name,
-             void (Base::*request)(grpc::ServerContext*,
-                                   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>*,
-                                   grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-             coro::Task<absl::Status> (*handler)(Rpc&, ByteStream&)) {
+  void UnaryBytes(Service& service, std::string_view name,
+                  void (Base::*request)(grpc::ServerContext*, grpc::ByteBuffer*,
+                                        grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*, grpc::CompletionQueue*,
+                                        grpc::ServerCompletionQueue*, void*),
+                  coro::Task<absl::Status> (*handler)(Rpc&, std::string_view, wire::Buffer&)) {
+    const UnaryBytesRpc<Base> definition{&service, request, handler};
+    Add<UnaryBytesCall<Base>>(name, metrics::RpcType::kUnary, definition);
+  }
+  template <typename Base, typename Service>
+  void StreamBytes(Service& service, std::string_view name,
+                   void (Base::*request)(grpc::ServerContext*,
+                                         grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>*,
+                                         grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                   coro::Task<absl::Status> (*handler)(Rpc&, ByteStream&)) {
     const ByteStreamRpc<Base> definition{&service, request, handler};
     Add<ByteStreamCall<Base>>(name, metrics::RpcType::kBidiStream, definition);
   }

@@ -294,6 +294,7 @@ class Shard::Impl {
   base::IntrusiveList<Future, &Future::created> created_;
   // Of each block of 256 sequence numbers that has futures, the first: where a page of List starts.
   std::map<uint64_t, Future*> blocks_;
+  std::map<uint64_t, Future*>::node_type spare_block_;  // one that comes and goes with each short call
   absl::flat_hash_map<Token, Opened> open_;
   absl::flat_hash_map<RemoteKey, std::unique_ptr<RemoteLink>, RemoteKeyHash> remote_links_;
   absl::flat_hash_map<NamespaceId, uint16_t> ns_tags_;

@@ -54,7 +54,7 @@ class BlockingWaiter final : public coro::Suspension {
       : Suspension(token), pool_(pool), run_(run), item_(std::move(item)) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> waiter) {
+  bool await_suspend(coro::Continuation waiter) {
     run_.waiter = this;
     return Suspend(waiter);
   }

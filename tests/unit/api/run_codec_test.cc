@@ -297,8 +297,8 @@ TEST_F(RunCodec, TheUsualShapeIsPlain) {
   ASSERT_TRUE(reader_.Read(bytes));
   ASSERT_EQ(reader_.items().size(), 3u);
   for (const RunItem& item : reader_.items()) EXPECT_TRUE(item.plain()) << item.tag;
-  EXPECT_FALSE(reader_.items()[0].has_data);
-  EXPECT_EQ(reader_.items()[2].data, std::string(600, 'x'));
+  EXPECT_FALSE(reader_.items()[0].spec.has_data);
+  EXPECT_EQ(reader_.items()[2].spec.data, std::string(600, 'x'));
   EXPECT_EQ(reader_.items()[2].tag, uint64_t{2} << 62 | 2);
   EXPECT_EQ(reader_.cancel_tags()[1], 700u);
 

@@ -24,8 +24,8 @@ inline pb::RunRequest MessageOf(RunRequestReader& reader) {
     }
     out.set_tag(item.tag);
     pb::FunctionCall& call = *out.mutable_future()->mutable_call();
-    call.set_function(item.function->name);
-    if (item.has_data) call.mutable_input()->set_data(std::string(item.data));
+    call.set_function(item.spec.function->name);
+    if (item.spec.has_data) call.mutable_input()->set_data(std::string(item.spec.data));
   }
   for (const uint64_t tag : reader.cancel_tags()) message.add_cancel_tags(tag);
   return message;

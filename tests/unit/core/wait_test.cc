@@ -213,6 +213,20 @@ TEST_F(CoreTest, AWaitOverAnUnknownGroupIsSatisfied) {
   EXPECT_TRUE(Ended(Attach(std::move(command))));
 }
 
+TEST_F(CoreTest, WaitsWithoutATimeoutArmNoTimer) {  // semantics 36
+  std::vector<FutureId> ids;
+  for (int i = 0; i < 100; ++i) ids.push_back(Promise());
+  std::vector<Token> all;
+  for (int i = 0; i < 100; ++i) all.push_back(Wait(ids));
+  EXPECT_EQ(shard.NextDeadline(), base::kNever);
+  const Token timed = Wait(ids, ReturnWhen::kAllCompleted, seconds(5));
+  EXPECT_EQ(shard.NextDeadline(), now + seconds(5));
+  for (const FutureId& id : ids) Settle(id, Text(""));
+  for (const Token wait : all) ASSERT_EQ(waits.at(wait).done.size(), ids.size());
+  EXPECT_TRUE(Ended(timed));
+  EXPECT_EQ(shard.Stats().links, 0u);
+}
+
 TEST_F(CoreTest, TheTimeoutOfAFinishedWaitNeverFires) {  // semantics 36
   const FutureId a = Promise();
   const Token wait = Wait({a}, ReturnWhen::kAllCompleted, seconds(5));

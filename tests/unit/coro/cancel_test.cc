@@ -154,7 +154,7 @@ class Forwarding final : public Suspension {
  public:
   Forwarding(CancelToken& token, Forwarding*& self) : Suspension(token), self_(self) {}
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> waiter) {
+  bool await_suspend(Continuation waiter) {
     self_ = this;
     return Suspend(waiter);
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Optional
 
-from muster.errors import ServiceError, UnavailableError
+from muster.errors import UnavailableError
 from muster.options import RetryPolicy
 
 # An attempt that held at least this long before it failed had been accepted: a connect that is refused fails at once.
@@ -26,7 +26,7 @@ class Backoff:
         """Between a failure and the next accepted()."""
         return self._attempts > 0
 
-    def next(self, failure: ServiceError, now: float) -> Optional[float]:
+    def next(self, failure: Exception, now: float) -> Optional[float]:
         """Seconds until the next try; None when the failure is final or patience is at its end."""
         if not isinstance(failure, UnavailableError):
             return None

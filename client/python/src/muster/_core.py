@@ -6,6 +6,7 @@ Threading: one event loop, the one that the client was opened on.
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional, Set
 from uuid import uuid4
 
@@ -46,6 +47,7 @@ class Core:
     ) -> None:
         self.face = face
         self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self.address = address
         self.namespace = options.namespace
         self.options = options
@@ -94,36 +96,43 @@ class Core:
     # --- how a future comes to its end ------------------------------------------------------------------------------
 
     def settle(self, future: RemoteFuture, completion: future_pb2.Completion) -> None:
-        """The server says how it ended."""
+        """The server says how it ended. Every completion passes here: first comes what nearly all of them are."""
         if future.done():
             return
         if future._id is None:
             future._id = completion.id
         future._spec = None
-        state = completion.state
-        if completion.outcome_omitted:
-            self.spawn(self._fetch(future))
-            return
-        if state == SUCCEEDED:
+        try:
             outcome = completion.outcome
-            if outcome.HasField("value"):
+            if completion.state == SUCCEEDED and outcome.HasField("value"):
                 body = outcome.value
+                kind = body.WhichOneof("body")
                 if body.content_type or body.metadata:
                     future._payload = payload.decode_payload(body)
-                settle_result(future, payload.decode(body))
+                settle_result(future, None if kind is None else payload.decode(body))
+            elif completion.outcome_omitted:
+                self.spawn(self._fetch(future))
+                return
             else:
-                settle_result(future, _outcome.gathered(outcome.gathered.outcomes))
-        elif state == CANCELLED:
-            settle_cancelled(future, completion.outcome.cancelled.message or None)
-        elif state == FAILED:
-            settle_exception(future, _outcome.exception_of(completion.outcome.error))
-        else:
-            words = f"future {completion.id} was forgotten before its outcome was read: keep it longer (retention)"
-            settle_exception(future, errors.FutureExpiredError(words, code="NOT_FOUND", reason="FUTURE_EXPIRED"))
+                self._settle_otherwise(future, completion)
+        except Exception as error:  # of this one alone: others came with it
+            self.end(future, error)
+            return
         sink = future._sink
         if sink is not None:
             future._sink = None
             sink(future)
+
+    def _settle_otherwise(self, future: RemoteFuture, completion: future_pb2.Completion) -> None:
+        if completion.state == CANCELLED:
+            settle_cancelled(future, completion.outcome.cancelled.message or None)
+        elif completion.state == FAILED:
+            settle_exception(future, _outcome.exception_of(completion.outcome.error))
+        elif completion.state == SUCCEEDED:
+            settle_result(future, _outcome.gathered(completion.outcome.gathered.outcomes))
+        else:
+            words = f"future {completion.id} was forgotten before its outcome was read: keep it longer (retention)"
+            settle_exception(future, errors.FutureExpiredError(words, code="NOT_FOUND", reason="FUTURE_EXPIRED"))
 
     def end(self, future: RemoteFuture, exception: Optional[BaseException], message: Optional[str] = None) -> None:
         """Its end here, for a reason of ours: an exception, or cancelled with this message."""
@@ -211,6 +220,8 @@ class Core:
 
     def request_cancel(self, future: RemoteFuture, message: str) -> None:
         """Sent with the others of this turn; what has not left is withdrawn."""
+        if threading.get_ident() != self._thread:
+            raise errors.WrongLoopError("a future is cancelled on the thread of its client's event loop")
         if self.closed:
             return
         if future._id is None and self.carrier.withdraw(future):
@@ -255,7 +266,9 @@ class Core:
 
     def watch(self, future: RemoteFuture) -> None:
         """Follows it by its id, once it has one."""
-        if future._id is not None:
+        if self.closed:
+            self.fail(future, errors.ClientClosedError("the client is closed: open another one, and take up the id there"))
+        elif future._id is not None:
             self.watcher.watch(future)
         else:
             self.when_accepted(future, lambda: self.watcher.watch(future))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from muster.future import RemoteFuture
 
 MESSAGE_BYTES = 1 << 20  # a message is written when it holds so much
-MESSAGE_ITEMS = 1000
+MESSAGE_ITEMS = 500
 STALL = 0.02
 UNAVAILABLE = 14
 
@@ -60,7 +60,11 @@ class Carrier:
 
     def submit(self, future: RemoteFuture) -> None:
         """Sent by the end of this turn of the loop, if there are credits."""
-        self._count(future)
+        if self.unacknowledged >= self._backlog_max:
+            self._refuse()
+        self.unacknowledged += 1
+        future._tag = tag = self._next_tag
+        self._next_tag = tag + 1
         self._unsent.append(future)
         wake = self._wake
         if wake is not None:
@@ -71,18 +75,18 @@ class Carrier:
 
     def submit_by_request_id(self, future: RemoteFuture) -> None:
         """For a spec that has a request id of the caller's: a Run with a session gives items its own."""
-        self._count(future)
-        self._batches.add(future)
-
-    def _count(self, future: RemoteFuture) -> None:
         if self.unacknowledged >= self._backlog_max:
-            raise errors.BacklogFullError(
-                f"{self.unacknowledged} submits wait to be acknowledged, and backlog_max is {self._backlog_max}: "
-                "await some of them, or use map, which is bounded"
-            )
+            self._refuse()
         self.unacknowledged += 1
         future._tag = self._next_tag
         self._next_tag += 1
+        self._batches.add(future)
+
+    def _refuse(self) -> None:
+        raise errors.BacklogFullError(
+            f"{self.unacknowledged} submits wait to be acknowledged, and backlog_max is {self._backlog_max}: "
+            "await some of them, or use map, which is bounded"
+        )
 
     def withdraw(self, future: RemoteFuture) -> bool:
         """Takes back what has not been sent. False when it may have been: then its spec may be with the server."""
@@ -137,7 +141,11 @@ class Carrier:
             if not self._unsent:
                 await self._sleep_until_roused()
                 continue
-            failure = await self._stream()
+            try:
+                failure: Exception = await self._stream()
+            except Exception as error:  # a fault of ours; nobody shall wait for ever because of it
+                self._loop.call_exception_handler({"message": "the carrier of submits failed", "exception": error})
+                failure = error
             self._take_back()
             pause = self._backoff.next(failure, self._loop.time())
             if pause is None:
@@ -223,8 +231,9 @@ class Carrier:
         for end in done:
             future = in_flight.pop(end.tag, None)
             if future is not None:
-                if end.HasField("completion"):
-                    settle(future, end.completion)
+                completion = end.completion
+                if completion.state:
+                    settle(future, completion)
                     if acceptances and future in acceptances:
                         self._client.tell_accepted(future)
                 else:
@@ -276,7 +285,7 @@ class Carrier:
         self._granted = False
         self._unsent.extendleft(reversed(again))
 
-    def _give_up(self, failure: errors.ServiceError) -> None:
+    def _give_up(self, failure: Exception) -> None:
         """Patience is at its end, or the failure is final: what was not acknowledged ends with it."""
         self._backoff = Backoff(self._client.options.retry)
         futures = [future for future in self._unsent if future._spec is not None]

@@ -151,12 +151,13 @@ class Client:
 
     def _post(self, future: BlockingFuture, make: Callable[[], RemoteFuture]) -> BlockingFuture:
         """`make` runs on the loop; what many threads ask for in one moment wakes it once."""
-        if self._closed:
-            raise errors.ClientClosedError("the client is closed: open another one")
-        self._waiting.append((future, make))
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon_threadsafe(self._drain)
+        with self._lock:  # so that what is taken before it closes is drained
+            if self._closed:
+                raise errors.ClientClosedError("the client is closed: open another one")
+            self._waiting.append((future, make))
+            if not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon_threadsafe(self._drain)
         return future
 
     def _drain(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any, AsyncIterable, AsyncIterator, Callable, Generator, Itera
 from muster import _channel, _encode, _spec, errors, info, map_, payload
 from muster import future as future_module
 from muster._core import Core
-from muster.combine import members_of
+from muster._members import members_of
 from muster.future import Handle, RemoteFuture, RemotePromise, WatchedFuture, add_sink
 from muster.info import Function, FutureInfo, ServerInfo
 from muster.options import Options

@@ -13,10 +13,11 @@ They live in this process: what has an id and outlives it is `client.submit_gath
 from __future__ import annotations
 
 import asyncio
-import collections
-from typing import TYPE_CHECKING, Any, Deque, Dict, Iterable, List, Optional, Set, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from muster import errors
+from muster._as_completed import AsCompleted, as_completed
+from muster._members import Combined, F, core_of, members_of, single
 from muster._spec import Seconds, seconds
 from muster.future import RemoteFuture, add_sink
 from muster.v1 import future_pb2
@@ -24,85 +25,17 @@ from muster.v1 import future_service_pb2 as pb
 
 if TYPE_CHECKING:
     from muster._core import Core, Timer
-    from muster.client import AsyncClient
 
     _Base = asyncio.Future[Any]
 else:
     _Base = asyncio.Future
 
-__all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed", "gather", "shield", "wait", "wait_for"]
+__all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "AsCompleted", "as_completed", "gather", "shield", "wait", "wait_for"]
 
 ALL_COMPLETED = asyncio.ALL_COMPLETED
 FIRST_COMPLETED = asyncio.FIRST_COMPLETED
 FIRST_EXCEPTION = asyncio.FIRST_EXCEPTION
 GRACE = 10.0  # the server's own default for wait_for
-
-F = TypeVar("F", bound="asyncio.Future[Any]")
-
-
-class Combined(_Base):
-    """What `gather` and `shield` give: a local future of remote ones."""
-
-    _core: Optional[Core] = None  # none: a gather of nothing, or of such; it is done
-
-
-def members_of(futures: Iterable[F], who: str, client: Optional[AsyncClient] = None) -> List[F]:
-    """A list of them, once each is found to be a remote future, all of one server, on this loop, of an open client."""
-    members = list(futures)
-    first: Optional[Core] = client._core if client is not None else None
-    loop = asyncio._get_running_loop()
-    seen = None
-    for member in members:
-        if isinstance(member, RemoteFuture):
-            core = member._client
-        elif isinstance(member, Combined):
-            core = member._core
-        else:
-            raise errors.NotARemoteFutureError(_not_remote(member, who))
-        if core is seen or core is None:  # as nearly always
-            continue
-        seen = core
-        if first is None:
-            first = core
-        elif (core.address, core.namespace) != (first.address, first.namespace):
-            raise errors.MixedServersError(
-                f"{who} was given {member!r} of namespace {core.namespace!r} at {core.address} beside futures of "
-                f"{first.namespace!r} at {first.address}: one call takes futures of one server and namespace; "
-                "asyncio's own functions take any"
-            )
-        if core.loop is not loop:
-            raise errors.WrongLoopError(f"{who} runs on another event loop than the one that {member!r} belongs to")
-    return members
-
-
-def _not_remote(member: Any, who: str) -> str:
-    if isinstance(member, str):
-        advice = "make a future of an id with client.future(id)"
-    elif asyncio.iscoroutine(member):
-        advice = "a coroutine runs here: submit a call of a function of the server, or use asyncio's function"
-        member.close()  # nobody will await it
-    elif asyncio.isfuture(member):
-        advice = f"local tasks and futures go to asyncio.{who}, which takes remote futures as well"
-    else:
-        advice = "give what client.submit, client.future or client.create_promise returned"
-    return f"{who} takes remote futures, not {type(member).__name__}: {advice}"
-
-
-def _single(futures: Any, who: str) -> None:
-    if asyncio.isfuture(futures) or asyncio.iscoroutine(futures):
-        if asyncio.iscoroutine(futures):
-            futures.close()
-        raise errors.NotARemoteFutureError(f"{who} takes a list of remote futures, not {type(futures).__name__}")
-
-
-def _core_of(members: Iterable[Any]) -> Optional[Core]:
-    """Of their client. None: they are gathers of nothing, and done."""
-    for member in members:
-        core: Optional[Core] = member._client if isinstance(member, RemoteFuture) else member._core
-        if core is not None:
-            core.check()
-            return core
-    return None
 
 
 async def _ask(members: Iterable[Any]) -> None:
@@ -152,13 +85,13 @@ async def wait(
     empty set (23) and an unknown return_when (24); NotARemoteFutureError for what is no remote future (25). Duplicates
     count once (26). Cancelling it leaves the futures alone (35).
     """
-    _single(fs, "wait")
+    single(fs, "wait")
     members = set(members_of(fs, "wait"))
     if not members:
         raise ValueError("Set of Tasks/Futures is empty.")
     if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
         raise ValueError(f"Invalid return_when value: {return_when}")
-    core = _core_of(members)
+    core = core_of(members)
     if timeout is not None:
         timeout = seconds(timeout, "timeout")
     if core is None:
@@ -253,7 +186,7 @@ def gather(*futures: Any, return_exceptions: bool = False) -> asyncio.Future[Lis
     if not members:
         outer.set_result([])
         return outer
-    outer._core = _core_of(members)
+    outer._core = core_of(members)
     unique = members if len(members) == 1 else list(dict.fromkeys(members))
     left = len(unique)
 
@@ -291,100 +224,6 @@ def _value_or_exception(member: Any) -> Any:
     return member.result() if exception is None else exception
 
 
-# --- as_completed ---------------------------------------------------------------------------------------------------
-
-
-class AsCompleted:
-    """What `as_completed` gives: `async for` gets the futures themselves, `for` awaitables of their results."""
-
-    def __init__(self, members: Set[Any], timeout: Optional[float]) -> None:
-        self._ended: Deque[Any] = collections.deque()
-        self._waiters: Deque[asyncio.Future[None]] = collections.deque()
-        self._to_come = set(members)
-        self._to_give = len(members)
-        self._timer: Optional[Timer] = None
-        if not members:
-            return
-        core = _core_of(members)
-        self._loop = asyncio.get_running_loop()
-        for member in members:
-            member.add_done_callback(self._on_done)
-        if timeout is not None and core is not None:
-            self._timer = core.call_later(max(0.0, timeout), self._on_timeout)
-
-    def _put(self, ended: Any) -> None:
-        self._ended.append(ended)
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-
-    def _on_done(self, member: Any) -> None:
-        if member in self._to_come:
-            self._to_come.remove(member)
-            self._put(member)
-            if not self._to_come and self._timer is not None:
-                self._timer.cancel()
-
-    def _on_timeout(self) -> None:
-        late, self._to_come = self._to_come, set()
-        for member in late:
-            member.remove_done_callback(self._on_done)
-            self._put(None)
-
-    async def _next(self, resolve: bool) -> Any:
-        while not self._ended:
-            waiter = self._loop.create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled() and self._ended and self._waiters:
-                    self._put(self._ended.popleft())  # the wake-up passes on
-                raise
-        ended = self._ended.popleft()
-        if ended is None:
-            raise asyncio.TimeoutError
-        return ended.result() if resolve else ended
-
-    def __aiter__(self) -> AsCompleted:
-        return self
-
-    async def __anext__(self) -> Any:
-        if not self._to_give:
-            raise StopAsyncIteration
-        self._to_give -= 1
-        try:
-            return await self._next(resolve=False)
-        except asyncio.CancelledError:
-            self._to_give += 1  # the iteration can be taken up again (semantics 42)
-            raise
-
-    def __iter__(self) -> AsCompleted:
-        return self
-
-    def __next__(self) -> Any:
-        if not self._to_give:
-            raise StopIteration
-        self._to_give -= 1
-        return self._next(resolve=True)
-
-
-def as_completed(fs: Iterable[F], *, timeout: Optional[Seconds] = None) -> AsCompleted:
-    """Their futures as they complete, the same objects that went in, a duplicate once (semantics 37-39).
-
-        async for future in muster.as_completed(futures, timeout=30):
-            print(future.get_name(), await future)
-
-    There is one deadline for all: what was done before it is given first, then TimeoutError is raised (40); nothing is
-    cancelled (41). The iteration can be taken up again where it was left (42), and a lost connection does not show.
-    """
-    _single(fs, "as_completed")
-    members = set(members_of(fs, "as_completed"))
-    return AsCompleted(members, None if timeout is None else seconds(timeout, "timeout"))
-
-
 # --- shield and wait_for --------------------------------------------------------------------------------------------
 
 
@@ -394,7 +233,7 @@ def shield(future: Any) -> asyncio.Future[Any]:
     members_of([future], "shield")
     if future.done():
         return future  # type: ignore[no-any-return]
-    core = _core_of([future])
+    core = core_of([future])
     assert core is not None
     outer = Combined(loop=core.loop)
     outer._core = core
@@ -431,7 +270,7 @@ async def wait_for(future: Any, timeout: Optional[Seconds], *, grace: Seconds = 
     TimeoutError is raised without a cause, and the future is left, cancelling (56, *remote*).
     """
     members_of([future], "wait_for")
-    core = _core_of([future])
+    core = core_of([future])
     if timeout is not None:
         timeout = seconds(timeout, "timeout")
     if timeout is None or core is None:

@@ -36,7 +36,7 @@ def find_musterd(program: Optional[str] = None) -> str:
         if given:
             if not os.access(given, os.X_OK):
                 raise ServerError(f"{where} is {given!r}, which is no program that can be run")
-            return given
+            return os.path.abspath(given)
     found = shutil.which("musterd")
     if found is None:
         raise ServerError("there is no musterd on the PATH: build one, and name it in the variable MUSTERD")
@@ -126,7 +126,11 @@ class Server:
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
         with open(os.path.join(self._folder, "log"), "ab") as log:
-            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+            # Nothing is inherited that is not meant to be (PEP 446), and leaving it at that lets Python 3.9 spawn instead
+            # of fork: gRPC's own handlers were seen to abort a forked child before it became musterd (grpcio 1.80).
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, close_fds=False
+            )
         end = time.monotonic() + START_SECONDS
         while not os.path.exists(ready):
             status = self._process.poll()

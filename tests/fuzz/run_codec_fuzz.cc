@@ -1,0 +1,41 @@
+// Any bytes as a message of a Run stream: the reader says what protobuf's parser says, whole or item by item.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <google/protobuf/stubs/common.h>
+
+#include "service/base/check.h"
+#include "tests/unit/api/run_messages.h"
+
+namespace muster::api {
+namespace {
+
+jobs::Registry& Functions() {
+  static jobs::Registry& registry = *[] {
+    auto* made = new jobs::Registry();  // never dies: the process ends by a signal
+    const auto body = [](jobs::JobContext&, core::Payload input) -> coro::Task<absl::StatusOr<core::Payload>> {
+      co_return input;
+    };
+    for (const char* name : {"echo", "e"}) MUSTER_CHECK(made->AddAsync(name, "for tests", core::Payload(), body).ok());
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+    google::protobuf::SetLogHandler(nullptr);  // it reports each text that is no UTF-8
+#endif
+    return made;
+  }();
+  return registry;
+}
+
+}  // namespace
+}  // namespace muster::api
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  // Small, so that inputs of both sizes are soon found.
+  muster::api::RunRequestReader reader(muster::api::Functions(), 20);
+  const auto wanted = muster::api::ReadByProtobuf(bytes);
+  MUSTER_CHECK(muster::api::ReadByReader(reader, bytes) == wanted) << "read otherwise than protobuf does";
+  reader.set_plain_calls(false);
+  MUSTER_CHECK(muster::api::ReadByReader(reader, bytes) == wanted) << "read otherwise than protobuf does, as messages";
+  return 0;
+}
