@@ -271,6 +271,23 @@ def test_cancelling_it_cancels_every_child() -> Case:  # semantics 49, 50
     return Program(steps), {**ends, "g": ("FAILED", cancelled("m")), "h": ("FAILED", cancelled("n"))}
 
 
+def test_the_message_is_that_of_the_last_in_the_input() -> Case:  # semantics 50
+    last = [try_([HOUR], [{"op": "raise_cancelled", "message": "the last one's"}])]
+    steps = [
+        slow_to_end("t", 1),
+        Submit(2, "u", last),
+        Gather(3, "g", ("t", "u"), True, False),
+        slow_to_end("v", 4),
+        Submit(5, "w", last),
+        Gather(6, "h", ("v", "w"), True, True),
+        Cancel(7, "g", "m"),
+        Promise(9, "p"),
+        Cancel(10, "h", "n"),
+    ]
+    error = cancelled("the last one's")
+    return Program(steps), {"t": ("CANCELLED", "now"), "g": ("FAILED", error), "h": ("FAILED", error)}
+
+
 def test_cancelling_what_has_failed_touches_nobody() -> Case:  # semantics 51
     steps = [
         *(Promise(at, name) for at, name in enumerate("pq", 1)),

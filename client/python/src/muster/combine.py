@@ -208,7 +208,8 @@ def gather(*futures: Any, return_exceptions: bool = False) -> asyncio.Future[Lis
         if left:
             return
         if outer._cancel_requested:
-            outer.set_exception(_cancelled_error(member) if member.cancelled() else asyncio.CancelledError())
+            last = members[-1]  # in the input, whichever ended last, as in CPython
+            outer.set_exception(_cancelled_error(last) if last.cancelled() else asyncio.CancelledError())
         else:
             outer.set_result([_value_or_exception(one) for one in members])
 
