@@ -31,6 +31,7 @@ def members_of(futures: Iterable[F], who: str, client: Optional[AsyncClient] = N
     first: Optional[Core] = client._core if client is not None else None
     loop = asyncio._get_running_loop()
     seen = None
+    core: Optional[Core]
     for member in members:
         if isinstance(member, RemoteFuture):
             core = member._client
