@@ -71,7 +71,8 @@ class Maker:
     # --- bodies -----------------------------------------------------------------------------------------------------
 
     def body(self, depth: int) -> List[Any]:
-        return BodyMaker(self, depth).steps(1, 5)
+        maker = BodyMaker(self, depth)
+        return maker.reacting() if self.chance(40) else maker.steps(1, 5)
 
     # --- the driver -------------------------------------------------------------------------------------------------
 
@@ -85,9 +86,16 @@ class Maker:
         steps: List[Any] = []
         at = 0
         for _ in range(2 + self.pick(11)):
-            at += 1 + self.pick(3)
+            at += 1 + (self.pick(3) if self.chance(40) else 0)
             steps.append(self.step(at))
+            made = getattr(steps[-1], "name", "")
+            if self.kinds.get(made) != "shared" and not made.startswith("p") and self.chance(25):
+                at += 1
+                steps.append(Cancel(at, self.one_of(self.cancellable()[-3:]), self.message()))
         return Program(steps)
+
+    def cancellable(self) -> List[str]:
+        return self.of_kinds("promise", "remote", "withdrawn", "future", "task")
 
     def step(self, at: int) -> Any:
         futures = self.of_kinds("promise", "remote", "withdrawn", "future", "shared")
@@ -97,8 +105,7 @@ class Maker:
         if kind < 5:
             return self.source(at)
         if kind < 9:
-            targets = self.of_kinds("promise", "remote", "withdrawn", "future", "task") or futures
-            return Cancel(at, self.one_of(targets[-3:] if self.chance(60) else targets), self.message())
+            return Cancel(at, self.one_of(self.cancellable() or futures), self.message())
         if kind < 12:
             return self.settling(at) or self.source(at)
         return self.combining(at, kind, futures)
@@ -195,6 +202,17 @@ class BodyMaker:
             self.known = known  # a name given in a block may not have been given when the block is over
         return made
 
+    def reacting(self) -> List[Any]:
+        """A body that lasts until it is cancelled, most likely, and makes something of that."""
+        maker = self.maker
+        nap = self.sleep(12)
+        if self.known and maker.chance(50):
+            nap = [{"op": "await", "id": maker.one_of(self.known), "as": self.result("v")}]
+        handler: List[Any] = [{"op": "record", "what": maker.one_of(("error", "cancelling"))}]
+        handler += self.sleep(2) if maker.chance(50) else []
+        handler += [self.end()] if maker.chance(70) else []
+        return [{"op": "try", "catch": maker.one_of(("cancelled", "all")), "body": nap, "except": handler}]
+
     def step(self, nested: int) -> List[Any]:
         maker = self.maker
         kind = maker.pick(24)
@@ -216,8 +234,8 @@ class BodyMaker:
             return [{"op": "uncancel", "as": self.result("u")}]
         return self.made(kind)
 
-    def sleep(self) -> List[Any]:
-        seconds = self.maker.timer()
+    def sleep(self, units_max: int = 4) -> List[Any]:
+        seconds = self.maker.timer(units_max)
         return [] if seconds is None else [{"op": "sleep", "seconds": seconds}]
 
     def result(self, prefix: str) -> str:
