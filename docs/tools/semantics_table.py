@@ -30,6 +30,7 @@ PLACES = [
     ("tests/unit", "in the service"),
     ("tests/rpc", "over the wire"),
     ("tests/python", "in the Python client"),
+    ("tests/conformance", "beside asyncio"),
     ("tests/clients", "over the wire"),
     ("tests/cli", "over the wire"),
     ("tests", "elsewhere"),

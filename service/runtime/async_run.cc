@@ -119,7 +119,13 @@ void AsyncRun::OnBodyDone(coro::detail::TaskPromiseBase& base, void* owner) {
   auto& promise = static_cast<Promise&>(base);
   core::OutcomeRef outcome;
   try {
-    outcome = jobs::ToOutcome(promise.TakeResult());
+    absl::StatusOr<jobs::Payload> result = promise.TakeResult();
+    // A cancel that found no await to end is not lost: a body that returns over it ends cancelled, as Task.__step has
+    // it. An exception stands.
+    if (result.ok()) {
+      if (absl::Status cancelled = run->token_.TakePending(); !cancelled.ok()) result = std::move(cancelled);
+    }
+    outcome = jobs::ToOutcome(std::move(result));
   } catch (const std::exception& e) {  // a function is somebody else's code, and may throw
     outcome = jobs::ToOutcome(jobs::Failure("Exception", e.what()));
   } catch (...) {

@@ -43,8 +43,18 @@ class Local:
             except asyncio.CancelledError as error:
                 raise asyncio.TimeoutError from error
         if sys.version_info >= (3, 11):
-            async with asyncio.timeout(timeout):
-                return await future
+            cancellation = None
+            try:
+                async with asyncio.timeout(timeout):
+                    try:
+                        return await future
+                    except asyncio.CancelledError as error:
+                        cancellation = error
+                        raise
+            except asyncio.TimeoutError as error:
+                if cancellation is not None:
+                    error.__cause__ = cancellation  # 3.11.2 does not say it
+                raise
         return await asyncio.wait_for(future, timeout)
 
     @staticmethod

@@ -149,6 +149,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
     ASSERT_TRUE(registry_->AddAsync("sleep", "", {}, &SleepBody).ok());
     ASSERT_TRUE(registry_->AddAsync("fail", "", {}, &Fail).ok());
     ASSERT_TRUE(registry_->AddAsync("stubborn", "", {}, &Stubborn).ok());
+    ASSERT_TRUE(registry_->AddAsync("cancel_self", "", {}, &CancelSelf).ok());
     ASSERT_TRUE(registry_->AddAsync("throw", "", {}, &Throw).ok());
     ASSERT_TRUE(registry_->AddAsync("await", "", {}, &AwaitBody).ok());
     ASSERT_TRUE(registry_->AddAsync("parent", "", {}, &Parent).ok());
@@ -171,6 +172,14 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   }
   static coro::Task<absl::StatusOr<jobs::Payload>> Fail(jobs::JobContext&, jobs::Payload input) {
     co_return jobs::Failure("ValueError", input.body());
+  }
+  // Cancels itself and meets no await afterwards; fails if its text is "fail".
+  static coro::Task<absl::StatusOr<jobs::Payload>> CancelSelf(jobs::JobContext& context, jobs::Payload input) {
+    const absl::StatusOr<core::CancelEffect> effect =
+        co_await context.Cancel(*core::FutureId::Parse(context.id()), "self");
+    if (!effect.ok()) co_return effect.status();
+    if (input.body() == "fail") co_return jobs::Failure("ValueError", "stands");
+    co_return input;
   }
   // Swallows one cancel and returns a value.
   static coro::Task<absl::StatusOr<jobs::Payload>> Stubborn(jobs::JobContext& context, jobs::Payload) {

@@ -32,6 +32,18 @@ TEST_P(ServiceJobsTest, ABodyMaySwallowACancel) {
   EXPECT_EQ(View(id).cancelling, 1u);
 }
 
+// What Task.__step does with a cancel that came after the body's last await (found by tests/conformance). semantics 9,
+// 10
+TEST_P(ServiceJobsTest, ABodyThatReturnsOverAPendingCancelEndsCancelled) {
+  const core::FutureId returns = SubmitOk(Job("cancel_self", "a value"));
+  const core::FutureId fails = SubmitOk(Job("cancel_self", "fail"));
+  Quiet();
+  EXPECT_EQ(View(returns).state, State::kCancelled);
+  EXPECT_EQ(View(returns).outcome->error->message, "self");
+  EXPECT_EQ(View(returns).cancelling, 1u);
+  EXPECT_EQ(View(fails).state, State::kFailed);
+}
+
 // semantics 7
 TEST_P(ServiceJobsTest, ADelayedJobThatIsCancelledNeverRuns) {
   core::Submit command = Job("gate");

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from muster._core import Timer
 
 
-
-
 class AsCompleted:
     """What `as_completed` gives: `async for` gets the futures themselves, `for` awaitables of their results."""
 
@@ -26,12 +24,11 @@ class AsCompleted:
         self._timer: Optional[Timer] = None
         if not members:
             return
-        core = core_of(next(iter(members)))
-        core.check()
-        self._loop = core.loop
+        core = core_of(members)
+        self._loop = asyncio.get_running_loop()
         for member in members:
             member.add_done_callback(self._on_done)
-        if timeout is not None:
+        if timeout is not None and core is not None:
             self._timer = core.call_later(max(0.0, timeout), self._on_timeout)
 
     def _put(self, ended: Any) -> None:

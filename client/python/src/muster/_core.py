@@ -239,9 +239,12 @@ class Core:
     def _send_cancels(self) -> None:
         asked, self._cancels = self._cancels, {}
         for message, futures in asked.items():
-            known = [future._id for future in futures if future._id is not None and not future.done()]
-            for at in range(0, len(known), self.server.limits.set_max):
-                self.spawn(self._cancel(known[at : at + self.server.limits.set_max], message))
+            again = [future._id for future in futures if future._id is not None and not future.done()]
+            while again:
+                # A set counts its members once, and a cancel that was asked for twice counts twice (semantics 9).
+                known, again = list(dict.fromkeys(again)), _without_first(again)
+                for at in range(0, len(known), self.server.limits.set_max):
+                    self.spawn(self._cancel(known[at : at + self.server.limits.set_max], message))
             for future in futures:
                 if future._id is None:
                     self.when_accepted(future, lambda future=future: self._cancel_accepted(future, message))  # type: ignore[misc]
@@ -377,3 +380,14 @@ class Core:
         flush = self.loop.create_task(self.flush())
         await asyncio.wait({flush, *self._tasks}, timeout=self.options.close_timeout)
         flush.cancel()
+
+
+def _without_first(ids: List[str]) -> List[str]:
+    """What is left when each has been taken once."""
+    seen: Set[str] = set()
+    left = []
+    for id_ in ids:
+        if id_ in seen:
+            left.append(id_)
+        seen.add(id_)
+    return left

@@ -22,7 +22,7 @@ F = TypeVar("F", bound="asyncio.Future[Any]")
 class Combined(_Base):
     """What `gather` and `shield` give: a local future of remote ones."""
 
-    _core: Core
+    _core: Optional[Core] = None  # none: a gather of nothing, or of such; it is done
 
 
 def members_of(futures: Iterable[F], who: str, client: Optional[AsyncClient] = None) -> List[F]:
@@ -31,6 +31,7 @@ def members_of(futures: Iterable[F], who: str, client: Optional[AsyncClient] = N
     first: Optional[Core] = client._core if client is not None else None
     loop = asyncio._get_running_loop()
     seen = None
+    core: Optional[Core]
     for member in members:
         if isinstance(member, RemoteFuture):
             core = member._client
@@ -38,7 +39,7 @@ def members_of(futures: Iterable[F], who: str, client: Optional[AsyncClient] = N
             core = member._core
         else:
             raise errors.NotARemoteFutureError(_not_remote(member, who))
-        if core is seen:  # as nearly always
+        if core is seen or core is None:  # as nearly always
             continue
         seen = core
         if first is None:
@@ -74,6 +75,11 @@ def single(futures: Any, who: str) -> None:
         raise errors.NotARemoteFutureError(f"{who} takes a list of remote futures, not {type(futures).__name__}")
 
 
-def core_of(member: Any) -> Core:
-    core: Core = member._client if isinstance(member, RemoteFuture) else member._core
-    return core
+def core_of(members: Iterable[Any]) -> Optional[Core]:
+    """That of their client, which is open. None: they are gathers of nothing, and done."""
+    for member in members:
+        core: Optional[Core] = member._client if isinstance(member, RemoteFuture) else member._core
+        if core is not None:
+            core.check()
+            return core
+    return None

@@ -68,8 +68,11 @@ def error_message(exception: Any) -> future_pb2.Error:
         exception = exception()
     if not isinstance(exception, BaseException):
         raise TypeError(f"set_exception takes an exception, not {exception!r}")
-    if isinstance(exception, (StopIteration, StopAsyncIteration)):
-        raise TypeError(f"{type(exception).__name__} interacts badly with generators and cannot be raised into a future")
+    if isinstance(exception, StopIteration):
+        # As in CPython since 3.12: an await that raised it would end the awaiting generator (semantics 20).
+        ended = exception
+        exception = RuntimeError("StopIteration interacts badly with generators and cannot be raised into a Future")
+        exception.__cause__ = ended
     message = future_pb2.Error()
     if isinstance(exception, errors.RemoteError):
         message.type, message.message = exception.type or type(exception).__name__, exception.message

@@ -24,7 +24,11 @@ from muster.v1 import future_pb2
 from muster.v1 import future_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from muster._core import Core
+    from muster._core import Core, Timer
+
+    _Base = asyncio.Future[Any]
+else:
+    _Base = asyncio.Future
 
 __all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "AsCompleted", "as_completed", "gather", "shield", "wait", "wait_for"]
 
@@ -32,6 +36,7 @@ ALL_COMPLETED = asyncio.ALL_COMPLETED
 FIRST_COMPLETED = asyncio.FIRST_COMPLETED
 FIRST_EXCEPTION = asyncio.FIRST_EXCEPTION
 GRACE = 10.0  # the server's own default for wait_for
+
 
 async def _ask(members: Iterable[Any]) -> None:
     """What is done at the server by now is done here afterwards."""
@@ -86,10 +91,12 @@ async def wait(
         raise ValueError("Set of Tasks/Futures is empty.")
     if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
         raise ValueError(f"Invalid return_when value: {return_when}")
-    core = core_of(next(iter(members)))
-    core.check()
+    core = core_of(members)
     if timeout is not None:
         timeout = seconds(timeout, "timeout")
+    if core is None:
+        return members, set()
+    if timeout is not None:
         if timeout <= 0:
             await _ask(members)
             done = {member for member in members if member.done()}
@@ -179,8 +186,7 @@ def gather(*futures: Any, return_exceptions: bool = False) -> asyncio.Future[Lis
     if not members:
         outer.set_result([])
         return outer
-    outer._core = core_of(members[0])
-    outer._core.check()
+    outer._core = core_of(members)
     unique = members if len(members) == 1 else list(dict.fromkeys(members))
     left = len(unique)
 
@@ -202,7 +208,8 @@ def gather(*futures: Any, return_exceptions: bool = False) -> asyncio.Future[Lis
         if left:
             return
         if outer._cancel_requested:
-            outer.set_exception(_cancelled_error(member) if member.cancelled() else asyncio.CancelledError())
+            last = members[-1]  # in the input, whichever ended last, as in CPython
+            outer.set_exception(_cancelled_error(last) if last.cancelled() else asyncio.CancelledError())
         else:
             outer.set_result([_value_or_exception(one) for one in members])
 
@@ -227,8 +234,8 @@ def shield(future: Any) -> asyncio.Future[Any]:
     members_of([future], "shield")
     if future.done():
         return future  # type: ignore[no-any-return]
-    core = core_of(future)
-    core.check()
+    core = core_of([future])
+    assert core is not None
     outer = Combined(loop=core.loop)
     outer._core = core
 
@@ -237,7 +244,7 @@ def shield(future: Any) -> asyncio.Future[Any]:
             if not inner.cancelled():
                 inner.exception()  # it is retrieved: nobody is left who could
         elif inner.cancelled():
-            outer.cancel(*_cancelled_error(inner).args)
+            outer.cancel()  # without the inner's message, as in CPython
         else:
             exception = inner.exception()
             if exception is not None:
@@ -264,29 +271,79 @@ async def wait_for(future: Any, timeout: Optional[Seconds], *, grace: Seconds = 
     TimeoutError is raised without a cause, and the future is left, cancelling (56, *remote*).
     """
     members_of([future], "wait_for")
-    core = core_of(future)
-    core.check()
-    if timeout is None:
+    core = core_of([future])
+    if timeout is not None:
+        timeout = seconds(timeout, "timeout")
+    if timeout is None or core is None:
         return await future
-    timeout = seconds(timeout, "timeout")
     if timeout > 0:
-        try:
-            await _wait(core, {future}, timeout, ALL_COMPLETED)
-        except asyncio.CancelledError:
-            # As a task that awaits the future itself: its cancel is the future's (62), whose end is waited for and counts.
-            if future.cancel():
-                await _wait(core, {future}, seconds(grace, "grace"), ALL_COMPLETED)
-            if not future.done() or future.cancelled():
-                raise
-    elif not future.done():
+        return await _Following(core, future, timeout, seconds(grace, "grace")).end()
+    if not future.done():
         await _ask([future])
     if future.done():
         return future.result()
     future.cancel()
     await _wait(core, {future}, seconds(grace, "grace"), ALL_COMPLETED)
     if not future.done():
-        raise asyncio.TimeoutError(f"{future!r} was cancelled and has not ended within the grace of {grace} s")
+        raise _still_cancelling(future, seconds(grace, "grace"))
     try:
         return future.result()
     except asyncio.CancelledError as cancellation:
         raise asyncio.TimeoutError from cancellation
+
+
+def _still_cancelling(future: Any, grace: float) -> BaseException:
+    return asyncio.TimeoutError(f"{future!r} was cancelled and has not ended within the grace of {grace:g} s")
+
+
+class _Following(_Base):
+    """What a wait_for awaits in the place of the future: done when that is, or when the grace is over. As when a task
+    awaits the future itself, a cancel of the task goes to the future, and what becomes of it is the answer (62)."""
+
+    def __init__(self, core: Core, future: Any, timeout: float, grace: float) -> None:
+        super().__init__(loop=core.loop)
+        self._core, self._followed, self._grace = core, future, grace
+        self._timers: List[Timer] = [core.call_later(timeout, self._expire)]
+        self._expired = False
+        self._cancels_passed: List[Any] = []
+        future.add_done_callback(self._release)
+
+    def _release(self, _: Any = None) -> None:
+        if not self.done():
+            self.set_result(None)
+
+    def _expire(self) -> None:
+        if not self.done():
+            self._expired = True
+            self._followed.cancel()
+            self._wait_no_longer_than_grace()
+
+    def _wait_no_longer_than_grace(self) -> None:
+        if len(self._timers) == 1:
+            self._timers.append(self._core.call_later(self._grace, self._release))
+
+    def cancel(self, msg: Optional[Any] = None) -> bool:
+        if self.done() or not self._followed.cancel(msg):
+            return False
+        self._cancels_passed.append(msg)
+        self._wait_no_longer_than_grace()
+        return True
+
+    async def end(self) -> Any:
+        try:
+            await self
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            self._followed.remove_done_callback(self._release)
+        if not self._followed.done():
+            if self._cancels_passed:
+                raise asyncio.CancelledError(*(msg for msg in self._cancels_passed[-1:] if msg is not None))
+            raise _still_cancelling(self._followed, self._grace)
+        try:
+            return self._followed.result()
+        except asyncio.CancelledError as cancellation:
+            # The timeout turns only its own cancel into its error (63).
+            if self._expired and not self._cancels_passed:
+                raise asyncio.TimeoutError from cancellation
+            raise

@@ -1,0 +1,217 @@
+"""Runs programs twice, and says where Muster differs from asyncio. See README.md; run.py starts this.
+
+usage: conformance.py [--programs N | --long | --program FILE | --ties | --cases] [--seed N] [--loops N]
+
+  --programs  how many; default 2000
+  --long      100,000
+  --seed      of the generator; default 1, so that every run is the same
+  --program   runs the one in FILE (Python as printed, or JSON) and prints both traces
+  --ties      the programs of ties.py instead
+  --cases     the programs of cases.py instead
+  --loops     event loops of the server; default 1
+"""
+
+import argparse
+import asyncio
+import math
+import sys
+import time
+import traceback
+import warnings
+from typing import Any, Dict, List, Tuple
+
+import hypothesis
+import hypothesis.errors
+from hypothesis import HealthCheck, Phase, given
+
+import local_world
+import wire_world
+from compare import differences, first_tie
+from generate import programs
+from muster.testing import Server
+from program import Program, parse
+from cases import ALL_CASES
+from ties import ALL_TIES
+from trace import Trace
+
+SHRINK_SECONDS = 40
+PROGRAM_SECONDS = 60  # that one may take, before it counts as hung
+
+
+class Differs(AssertionError):
+    """Muster did otherwise."""
+
+
+class Runner:
+    def __init__(self, loop: asyncio.AbstractEventLoop, stage: Any, seed: int) -> None:
+        self.loop = loop
+        self.stage = stage
+        self.seed = seed
+        self.run = 0
+        self.began = time.monotonic()
+        self.first_difference = 0
+        self.ties = 0  # programs that were compared up to a tie only
+        self.last: List[str] = []
+        self.found: Dict[str, List[str]] = {}  # reports of what differs
+        self.shrink_until = math.inf
+
+    def run_twice(self, program: Program) -> Tuple[Trace, Trace, List[str]]:
+        """Both traces, and why the second run could not be brought to its end, if so."""
+        local = local_world.run(program)
+        run = wire_world.WireRun(self.stage, local)
+        broke: List[str] = []
+        try:
+            self.loop.run_until_complete(asyncio.wait_for(run.run(program), PROGRAM_SECONDS))
+        except Exception:
+            broke = ["the run over the wire broke:", *traceback.format_exc().splitlines()]
+            self.loop.run_until_complete(self.stage.reopen())
+        return local, run.trace, broke
+
+    def judge(self, program: Program) -> List[str]:
+        """The report of what differs; empty when nothing does."""
+        local, wire, broke = self.run_twice(program)
+        found = broke or differences(program, local, wire)
+        self.ties += first_tie(program, local) < math.inf
+        report = [repr(program), "", "-- asyncio"] + local.lines() + ["", "-- Muster"] + wire.lines()
+        self.last = [*report, "", "-- differences", *(found or ["none"])]
+        return self.last if found else []
+
+    def check(self, program: Program) -> None:
+        self.run += 1
+        if self.run % 500 == 0:
+            print(f"{self.run} programs, {time.monotonic() - self.began:.0f} s", file=sys.stderr, flush=True)
+        text = repr(program)
+        if time.monotonic() > self.shrink_until and text not in self.found:
+            return  # small enough
+        report = self.judge(program)
+        if report:
+            if not self.first_difference:
+                self.first_difference = self.run
+                self.shrink_until = time.monotonic() + SHRINK_SECONDS
+            self.found[text] = report
+            raise Differs(text)
+
+
+def search(runner: Runner, count: int) -> List[str]:
+    """Looks at so many programs; the smallest that differs, or nothing."""
+
+    @hypothesis.seed(runner.seed)
+    @hypothesis.settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(programs())
+    def all_alike(program: Program) -> None:
+        runner.check(program)
+
+    try:
+        all_alike()
+    except Differs as error:
+        return runner.found[str(error)]
+    except hypothesis.errors.Flaky:
+        smallest = min(runner.found, key=len)
+        return [*runner.found[smallest], "", "This differed once and not again: it depends on chance."]
+    return []
+
+
+def judge_ties(runner: Runner) -> int:
+    failed = 0
+    for tie in ALL_TIES:
+        local, wire, broke = runner.run_twice(tie.program)
+        said = [tie.ask(trace) for trace in (local, wire)] if not broke else broke
+        good = not broke and all(one in tie.allowed for one in said)
+        failed += not good
+        print(f"{'ok  ' if good else 'BAD '} {tie.name}: asyncio {said[0]!r}, Muster {said[1]!r}")
+        if not good:
+            print("\n".join([repr(tie.program), *local.lines(), "--", *wire.lines(), *broke]))
+    print(f"{len(ALL_TIES) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+def judge_cases(runner: Runner) -> int:
+    failed = 0
+    for made in ALL_CASES:
+        program, expected = made()
+        report = runner.judge(program)
+        local, wire, broke = runner.run_twice(program)
+        wrong = list(broke)
+        for name, wanted in expected.items():
+            for world, trace in (("asyncio", local), ("Muster", wire)):
+                said = told(trace, name, len(wanted))
+                if said != wanted:
+                    wrong.append(f"{name}: {world} {said!r}, and the case says {wanted!r}")
+        print(f"{'BAD ' if report or wrong else 'ok  '} {made.__name__}")
+        if report or wrong:
+            failed += 1
+            print("\n".join([*report, *wrong]))
+    print(f"{len(ALL_CASES) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+def told(trace: Trace, name: str, count: int) -> Any:
+    """What a trace says of what a case expects."""
+    if name == "answers":
+        return trace.answers
+    if name.endswith(" gave"):
+        waited = trace.waits.get(name[: -len(" gave")])
+        return None if waited is None else ([one for one, _ in waited.done], waited.pending)
+    fate = trace.fates[name]
+    return (fate.state, fate.outcome, fate.cancelling)[:count]
+
+
+def run(options: argparse.Namespace) -> int:
+    with Server(flags=[f"--loops={options.loops}"]) as server:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.set_exception_handler(lambda _, __: None)  # failures that no program retrieves
+        stage = wire_world.Stage(server)
+        loop.run_until_complete(stage.open())
+        runner = Runner(loop, stage, options.seed)
+        try:
+            if options.ties:
+                return judge_ties(runner)
+            if options.cases:
+                return judge_cases(runner)
+            if options.program:
+                with open(options.program, encoding="utf-8") as file:
+                    found = runner.judge(parse(file.read()))
+                print("\n".join(runner.last))
+            else:
+                found = search(runner, options.programs)
+        finally:
+            loop.run_until_complete(stage.client.close())
+            loop.close()
+        if options.program:
+            return 1 if found else 0
+        took = time.monotonic() - runner.began
+        print(f"seed {options.seed}: {runner.run} programs in {took:.0f} s ({1000 * took / max(1, runner.run):.0f} ms each), {runner.ties} of them up to a tie")
+        if found:
+            print(f"program {runner.first_difference} differs; the smallest like it:\n")
+            print("\n".join(found))
+            print(f"\nto run it again: save it to a file, and ./dev test conformance; see tests/conformance/README.md")
+        # The project's count of tests: each program is one.
+        failed = 1 if found else 0
+        print(f"{runner.run - failed if not found else runner.first_difference - 1} passed, {failed} failed, 0 skipped")
+        return failed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=int, default=2000)
+    parser.add_argument("--long", action="store_const", const=100_000, dest="programs")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--program")
+    parser.add_argument("--ties", action="store_true")
+    parser.add_argument("--cases", action="store_true")
+    parser.add_argument("--loops", type=int, default=1)
+    warnings.simplefilter("ignore", ResourceWarning)
+    return run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
