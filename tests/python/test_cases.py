@@ -63,7 +63,7 @@ async def test_an_unretrieved_exception_is_reported_once(m):  # semantics 19
 
 async def test_a_stop_iteration_does_not_leave_a_body(world):  # semantics 20
     promise = await world.promise()
-    if world.remote or sys.version_info >= (3, 12):  # before, it was refused with a TypeError
+    if world.remote or sys.version_info >= (3, 13):  # before, some refuse it with a TypeError
         await world.fail(promise, StopIteration())
         error = await raised_by(promise)
         assert isinstance(error, RuntimeError) and "StopIteration interacts badly" in str(error)
