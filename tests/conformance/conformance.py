@@ -193,11 +193,11 @@ def run(options: argparse.Namespace) -> int:
         if found:
             print(f"program {runner.first_difference} differs; the smallest like it:\n")
             print("\n".join(found))
-            print(f"\nto run it again: save it to a file, and ./dev test conformance; see tests/conformance/README.md")
-        # The project's count of tests: each program is one.
-        failed = 1 if found else 0
-        print(f"{runner.run - failed if not found else runner.first_difference - 1} passed, {failed} failed, 0 skipped")
-        return failed
+            print("\nto run it again: save the program to FILE, and")
+            print("  tests/conformance/run.py --bin build/dev/bin --program FILE")
+        # In the project's count of tests all programs are one.
+        print("0 passed, 1 failed, 0 skipped" if found else "1 passed, 0 failed, 0 skipped")
+        return 1 if found else 0
 
 
 def main() -> int:

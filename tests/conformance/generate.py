@@ -80,18 +80,19 @@ class Maker:
         return [name for name, kind in self.kinds.items() if kind in kinds]
 
     def members(self, names: List[str]) -> Any:
-        return tuple(self.one_of(names) for _ in range(1 + self.pick(4)))
+        return tuple(self.one_of(names) for _ in range(1 + self.pick(5)))
 
     def program(self) -> Program:
         steps: List[Any] = []
         at = 0
-        for _ in range(2 + self.pick(11)):
+        sources = 1 + self.pick(4)
+        for number in range(sources + 1 + self.pick(10)):
             at += 1 + (self.pick(3) if self.chance(40) else 0)
-            steps.append(self.step(at))
+            steps.append(self.source(at) if number < sources else self.step(at))
             made = getattr(steps[-1], "name", "")
-            if self.kinds.get(made) != "shared" and not made.startswith("p") and self.chance(25):
+            if self.kinds.get(made) != "shared" and not made.startswith("p") and self.chance(30):
                 at += 1
-                steps.append(Cancel(at, self.one_of(self.cancellable()[-3:]), self.message()))
+                steps.append(Cancel(at, self.one_of(self.cancellable()[-2:]), self.message()))
         return Program(steps)
 
     def cancellable(self) -> List[str]:
@@ -102,16 +103,16 @@ class Maker:
         if not futures:
             return self.source(at)
         kind = self.pick(20)
-        if kind < 5:
+        if kind < 3:
             return self.source(at)
-        if kind < 9:
+        if kind < 6:
             return Cancel(at, self.one_of(self.cancellable() or futures), self.message())
-        if kind < 12:
+        if kind < 8:
             return self.settling(at) or self.source(at)
         return self.combining(at, kind, futures)
 
     def source(self, at: int) -> Any:
-        if self.pick(3) == 0:
+        if not self.chance(75):
             return Promise(at, self.named("p", "promise"))
         body = self.body(0)
         cancel = self.message() if self.chance(6) else None
@@ -127,7 +128,7 @@ class Maker:
         return SetResult(at, self.one_of(promises), self.pick(3))
 
     def combining(self, at: int, kind: int, futures: List[str]) -> Any:
-        if kind == 18:
+        if kind in (17, 18):
             return Wait(at, self.named("w", "task"), self.members(futures), self.timeout(), self.one_of(RETURN_WHEN))
         if kind == 19:
             return AsCompleted(at, self.named("c", "task"), self.members(futures), self.timeout())
@@ -135,10 +136,10 @@ class Maker:
         futures = list(self.bodies_see) if remote else self.of_kinds("promise", "remote", "withdrawn", "future")
         if not futures:
             return self.source(at)
-        if kind < 14:
+        if kind < 12:
             return self.gather(at, futures, remote)
         member = self.one_of(futures)
-        if kind < 16:
+        if kind < 14:
             return Shield(at, self.named("s", "remote" if remote else "future", [member]), member, remote)
         return WaitFor(at, self.named("f", "remote" if remote else "task", [member]), member, self.timeout(), remote)
 

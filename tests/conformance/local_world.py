@@ -207,11 +207,14 @@ class Body:
 
 def keep_message(future: Any) -> None:
     """CPython gives the message of a cancellation that came through an await to the first who asks, and a bare one to
-    everybody after. With Muster all get the message (README.md)."""
-    if future.cancelled():
-        error = future._make_cancelled_error()
-        if error.args:
-            future._cancel_message = error.args[0]
+    everybody after. With Muster all get the message. And what ended otherwise keeps no message of a cancel that came to
+    nothing, which a gather would pass on (README.md)."""
+    if not future.cancelled():
+        future._cancel_message = None
+        return
+    error = future._make_cancelled_error()
+    if error.args:
+        future._cancel_message = error.args[0]
 
 
 def raise_first(values: List[Any]) -> None:

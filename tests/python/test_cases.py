@@ -79,6 +79,27 @@ async def test_a_stop_iteration_does_not_leave_a_body(world):  # semantics 20
     assert isinstance(error, (RuntimeError, muster.RemoteError)) and not isinstance(error, StopIteration)
 
 
+async def test_a_task_may_be_done_when_it_has_been_made(m):  # semantics 21
+    if sys.version_info >= (3, 12):
+        assert asyncio.Task(one(), loop=asyncio.get_running_loop(), eager_start=True).done()
+    nothing = await m.submit_gather()
+    assert (await nothing.info()).state == "SUCCEEDED", "it was when its submit had been answered"
+    assert await nothing == []
+
+
+async def test_an_iteration_is_taken_up_where_it_was_left(world):  # semantics 42
+    if not world.remote and sys.version_info < (3, 13):
+        return
+    a, b = await world.promise(), await world.promise()
+    coming = muster.as_completed([a, b]) if world.remote else asyncio.as_completed([a, b])
+    await world.settle(a, 1)
+    async for future in coming:
+        assert future is a
+        break
+    await world.settle(b, 2)
+    assert [future async for future in coming] == [b]
+
+
 async def test_a_list_of_live_tasks(m):  # semantics 22
     live, done = asyncio.ensure_future(asyncio.sleep(3600)), asyncio.ensure_future(one())
     await done
