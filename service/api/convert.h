@@ -94,11 +94,12 @@ struct Submission {
   core::Submit command;
   bool cancel_on_disconnect = false;
 };
-// `defaults` stand for options that the spec has none of; may be null. Takes payloads and texts out of `given`.
+// `defaults` stand for options that the spec has none of; may be null. Takes payloads, texts and the request id out of
+// `given`.
 absl::StatusOr<Submission> ToSubmit(const SubmitContext& context, pb::FutureSpec& given,
                                     const pb::FutureOptions* defaults, const Path& field);
 // Whether what the defaults say comes to nothing, so that a call without options of its own is a PlainCall;
-// cancel_on_disconnect, which is no part of the command, aside.
+// cancel_on_disconnect, which is no part of the command, aside, but for a session: there it is part of what is hashed.
 bool AddNothing(const pb::FutureOptions& defaults, const std::string& session);
 // What ToSubmit makes of a call then. In a session it has the context's request id.
 core::Submit PlainCall(const SubmitContext& context, const jobs::Function& function, core::Payload input);

@@ -40,7 +40,6 @@ class CallMessages {
     return options;
   }
 
-  // A Call with a payload and a value takes 1.1 KiB of it.
   alignas(std::max_align_t) char first_[1536];
   google::protobuf::Arena arena_;
 };
