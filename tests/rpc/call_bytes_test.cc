@@ -1,4 +1,5 @@
 // Call as bytes: what is no message, and one call in all the encodings that writers may choose.
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -113,6 +114,28 @@ TEST_P(CallBytesRpc, NamespacesAreKeptApart) {
   EXPECT_NE(status.error_message().find("Not a name"), std::string::npos) << status.error_message();
 }
 
+// A loop remembers the namespace that was opened last: what is submitted still goes where it was sent.
+TEST_P(CallBytesRpc, AFutureIsFoundInItsOwnNamespaceAlone) {
+  std::map<std::string, std::string> ids;
+  for (const char* name : {"one", "two", "one", "", "two"}) {
+    pb::SubmitRequest submit;
+    submit.set_namespace_(name);
+    *submit.mutable_future() = CallOf("echo");
+    pb::SubmitResponse submitted;
+    ASSERT_TRUE(Rpc(&Stub::Submit, submit, &submitted).ok());
+    ids[name] = submitted.id();
+  }
+  for (const auto& [name, id] : ids) {
+    for (const auto& [asked, other] : ids) {
+      pb::GetRequest get;
+      get.set_namespace_(asked);
+      get.set_id(id);
+      pb::GetResponse got;
+      EXPECT_EQ(Rpc(&Stub::Get, get, &got).ok(), asked == name) << "a future of " << name << " asked for in " << asked;
+    }
+  }
+}
+
 TEST_P(CallBytesRpc, InputsOfAllSizesComeBack) {
   for (const size_t size : {size_t{0}, size_t{1}, size_t{127}, size_t{5000}, size_t{300'000}}) {
     pb::CallRequest request;
@@ -122,6 +145,33 @@ TEST_P(CallBytesRpc, InputsOfAllSizesComeBack) {
     ASSERT_TRUE(Send(request.SerializeAsString(), response).ok()) << size;
     EXPECT_EQ(response.completion().outcome().value().data(), std::string(size, 'x'));
   }
+}
+
+// Whether the server asks the client to connect anew within `patience`; what is under way goes on.
+bool AsksToConnectAnew(base::Duration age, std::chrono::seconds patience) {
+  TestServerOptions options;
+  options.connection_age_max = age;
+  TestServer server(std::move(options));
+  const auto channel = grpc::CreateChannel(server.target(), grpc::InsecureChannelCredentials());
+  EXPECT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() + kDeadline));
+  const auto stub = pb::FutureService::NewStub(channel);
+  Context context;
+  pb::CallRequest request;
+  *request.mutable_future() = CallOf("hold", "h");
+  grpc::Status status;
+  pb::CallResponse response;
+  base::Thread caller("caller", [&] { status = stub->Call(&context, request, &response); });
+  EXPECT_TRUE(Eventually([&] { return server.Stats().shards.futures == 1; }));
+  const bool asked = channel->WaitForStateChange(GRPC_CHANNEL_READY, std::chrono::system_clock::now() + patience);
+  EXPECT_EQ(server.Stats().shards.futures, 1u) << "the call under way was cut";
+  context.TryCancel();
+  caller.Join();
+  return asked;
+}
+
+TEST(ConnectionAge, ConnectionsStayUnlessAnAgeIsSet) {
+  EXPECT_FALSE(AsksToConnectAnew(base::Duration(0), std::chrono::seconds(2)));
+  EXPECT_TRUE(AsksToConnectAnew(std::chrono::seconds(1), std::chrono::seconds(10)));
 }
 
 }  // namespace

@@ -106,6 +106,7 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
   server.clock = &clock;
   server.manual_clock = options_.manual_clock;
   server.limits = options_.limits;
+  server.connection_age_max = options_.connection_age_max;
   server.metrics = &metrics_;
   server.info.version = "1.2.3";
   server.info.instance_id = "test";

@@ -24,6 +24,7 @@ struct TestServerOptions {
   int loops = 1;
   bool manual_clock = false;
   runtime::Limits limits;
+  base::Duration connection_age_max{};
 };
 
 class TestServer {
