@@ -9,7 +9,6 @@
 namespace muster::core {
 namespace {
 
-constexpr int kBlockShift = 8;
 constexpr size_t kMissingNamed = 10;
 
 int64_t SizeOf(const std::map<std::string, std::string>& words) {

@@ -81,14 +81,22 @@ void Shard::Impl::CheckInvariants() const {
   uint64_t last = 0;
   uint64_t listed = 0;
   uint64_t last_block = ~uint64_t{0};
+  size_t block_heads = 0;
   for (const Future& future : created_) {
     MUSTER_CHECK_LT(last, future.sequence) << "not in order of creation";
     last = future.sequence;
     ++listed;
-    MUSTER_CHECK_EQ(future.block_head, future.sequence >> 8 != last_block) << "the index of creation is wrong";
-    last_block = future.sequence >> 8;
+    const uint64_t block = future.sequence >> kBlockShift;
+    MUSTER_CHECK_EQ(future.block_head, block != last_block) << "the index of creation is wrong";
+    if (future.block_head) {
+      const auto indexed = blocks_.find(block);
+      MUSTER_CHECK(indexed != blocks_.end() && indexed->second == &future) << "the index of creation leads elsewhere";
+      ++block_heads;
+    }
+    last_block = block;
     CheckFuture(future, seen);
   }
+  MUSTER_CHECK_EQ(block_heads, blocks_.size()) << "the index of creation has more than there is";
   MUSTER_CHECK_EQ(listed, futures_.size());
   for (const auto& [token, opened] : open_) {
     if (opened.kind == Opened::Kind::kWait) {

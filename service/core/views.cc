@@ -8,7 +8,6 @@
 namespace muster::core {
 namespace {
 
-constexpr int kBlockShift = 8;
 // One call of List looks at so many futures at most, whatever it finds.
 constexpr size_t kListScanMax = 20'000;
 

@@ -294,6 +294,7 @@ class Shard::Impl {
   base::Slab<Future> futures_;
   base::IntrusiveList<Future, &Future::created> created_;
   // Of each block of 256 sequence numbers that has futures, the first: where a page of List starts.
+  static constexpr int kBlockShift = 8;
   std::map<uint64_t, Future*> blocks_;
   std::map<uint64_t, Future*>::node_type spare_block_;  // one that comes and goes with each short call
   absl::flat_hash_map<Token, Opened> open_;

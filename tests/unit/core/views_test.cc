@@ -61,6 +61,40 @@ TEST_F(ViewTest, OutcomesAreTakenOfWhatIsDoneAlone) {
   }
 }
 
+// The index of creation has an entry for each 256 futures, which goes with the last of them and is used again.
+TEST_F(ViewTest, ListFindsWhatIsLeftOfManyBlocks) {
+  const auto erase = [&](const FutureId& id) {
+    CancelOne(id);
+    Run([&] { EXPECT_TRUE(shard.Delete(kNs, id, now, out).ok()); });
+  };
+  const FutureId first = Promise();
+  const auto go_to_next_block = [&] {
+    FutureId last = Promise();
+    while (last.sequence >> 8 == first.sequence >> 8 || last.sequence % 256 != 0) {
+      erase(last);
+      last = Promise();
+    }
+    return last;
+  };
+  const FutureId kept = go_to_next_block();
+  erase(first);  // its block goes
+  const FutureId beside = Promise();
+  FutureId young = Promise();
+  while (young.sequence >> 8 == kept.sequence >> 8) {
+    erase(young);
+    young = Promise();
+  }
+  shard.CheckInvariants();
+  ListQuery query;
+  query.ns = kNs;
+  query.max = 10;
+  query.after_sequence = beside.sequence;
+  uint64_t next = 0;
+  const std::vector<FutureView> views = shard.List(query, &next);
+  ASSERT_EQ(views.size(), 1u);
+  EXPECT_EQ(views[0].id, young);
+}
+
 // A page of a thousand gathers of a hundred thousand members each would not fit into any memory.
 TEST_F(ViewTest, ListLeavesMembersToGet) {
   const FutureId promise = Promise();

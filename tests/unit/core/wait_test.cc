@@ -218,6 +218,7 @@ TEST_F(CoreTest, WaitsWithoutATimeoutArmNoTimer) {  // semantics 36
   for (int i = 0; i < 100; ++i) ids.push_back(Promise());
   std::vector<Token> all;
   for (int i = 0; i < 100; ++i) all.push_back(Wait(ids));
+  EXPECT_EQ(shard.Stats().timers, 0u);
   EXPECT_EQ(shard.NextDeadline(), base::kNever);
   const Token timed = Wait(ids, ReturnWhen::kAllCompleted, seconds(5));
   EXPECT_EQ(shard.NextDeadline(), now + seconds(5));
