@@ -27,13 +27,13 @@ namespace {
 
 using MeasureSet = std::optional<std::string> (*)(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan);
 const std::map<std::string, MeasureSet> kSetModes = {
-    {"sleeps", &LeaveSleeps},       {"cancel_group", &CancelGroup}, {"cancel_running", &CancelRunning},
-    {"drain_stream", &DrainStream}, {"gather", &GatherResults},     {"wait_together", &WaitTogether},
-    {"idle", &CallAfterIdleness},
+    {"backlog", &LeaveBacklog},         {"sleeps", &LeaveSleeps},       {"cancel_group", &CancelGroup},
+    {"cancel_running", &CancelRunning}, {"drain_stream", &DrainStream}, {"gather", &GatherResults},
+    {"wait_together", &WaitTogether},   {"idle", &CallAfterIdleness},
 };
 
 std::set<std::string> Modes() {
-  std::set<std::string> modes = {"call", "submit_wait", "run", "backlog"};
+  std::set<std::string> modes = {"call", "submit_wait", "run"};
   for (const auto& [name, measure] : kSetModes) modes.insert(name);
   return modes;
 }
@@ -85,11 +85,6 @@ int Main(int argc, char** argv) {
   if (!channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10))) {
     std::fprintf(stderr, "bench_client: nobody answers at %s\n", server.c_str());
     return 1;
-  }
-  if (mode == "backlog") {
-    if (!SubmitBacklog(channel, load)) return 1;
-    fmt::print("{{\"operations_total\": {}}}\n", load.count);
-    return 0;
   }
   if (const auto found = kSetModes.find(mode); found != kSetModes.end()) {
     const std::optional<std::string> json = found->second(channel, load);

@@ -8,6 +8,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/completion_queue.h>
 
+#include "muster/v1/future.pb.h"
 #include "tests/bench/tally.h"
 
 namespace muster::bench {
@@ -42,8 +43,9 @@ bool RunCalls(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& pla
 bool RunSubmitWaits(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan, Tally& tally,
                     Weights& weights);
 bool RunStream(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan, Tally& tally, Weights& weights);
-// Leaves `plan.count` jobs behind that start in an hour. False as above.
-bool SubmitBacklog(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan);
+
+// What every load asks for, but where it says otherwise: the payload comes back as it is.
+muster::v1::FutureSpec EchoSpec(const LoadPlan& plan);
 
 // The next event of the queue: spins first if the plan says so, and gives up after a time in which any answer should
 // have come. Nullptr then, and after the queue's end.

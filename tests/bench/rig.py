@@ -166,8 +166,7 @@ class Rig:
 
     def backlog(self, server, count, payload_bytes):
         """Leaves that many jobs waiting."""
-        self.measure([self.program("bench_client"), f"--server={server.grpc}", "--mode=backlog", f"--count={count}",
-                      f"--payload-bytes={payload_bytes}"])
+        self.client(server.grpc, "--mode=backlog", f"--count={count}", f"--payload-bytes={payload_bytes}")
 
     def executor(self, mode, *arguments):
         return self.measure([self.program("bench_executor"), f"--mode={mode}", *arguments])

@@ -53,12 +53,6 @@ std::nullopt_t FailedRpc(const char* rpc, const grpc::Status& status) {
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 double Micros(Clock::duration duration) { return Seconds(duration) * 1e6; }
 
-double Quantile(std::vector<double>& values, double quantile) {
-  const auto at = static_cast<std::ptrdiff_t>(static_cast<double>(values.size() - 1) * quantile);
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<size_t>(at)];
-}
-
 // CPU that the threads of a process have had so far, to the nanosecond; a thread that ended meanwhile is not counted.
 double CpuUs(int pid) {
   double ns = 0;
@@ -70,15 +64,8 @@ double CpuUs(int pid) {
   return ns / 1000;
 }
 
-pb::FutureSpec Echo(const LoadPlan& plan) {
-  pb::FutureSpec spec;
-  spec.mutable_call()->set_function("echo");
-  spec.mutable_call()->mutable_input()->set_data(std::string(static_cast<size_t>(plan.payload_bytes), 'x'));
-  return spec;
-}
-
 pb::FutureSpec EchoInAnHour(const LoadPlan& plan) {
-  pb::FutureSpec spec = Echo(plan);
+  pb::FutureSpec spec = EchoSpec(plan);
   spec.mutable_options()->mutable_delay()->set_seconds(3600);
   return spec;
 }
@@ -156,7 +143,7 @@ std::optional<double> CancelOne(Stub& stub) {
 // Microseconds of one round trip.
 std::optional<double> EchoOne(Stub& stub, const LoadPlan& plan) {
   pb::CallRequest request;
-  *request.mutable_future() = Echo(plan);
+  *request.mutable_future() = EchoSpec(plan);
   pb::CallResponse response;
   const auto began = Clock::now();
   Context context;
@@ -181,6 +168,12 @@ bool ReadCompletions(grpc::ClientReader<pb::AsCompletedResponse>& stream, size_t
 }
 
 }  // namespace
+
+std::optional<std::string> LeaveBacklog(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan) {
+  const auto stub = pb::FutureService::NewStub(channel);
+  if (!Submit(*stub, EchoInAnHour(plan), plan.count)) return std::nullopt;
+  return fmt::format("\"operations_total\": {}", plan.count);
+}
 
 std::optional<std::string> LeaveSleeps(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan) {
   const auto stub = pb::FutureService::NewStub(channel);
@@ -277,7 +270,7 @@ std::optional<std::string> GatherResults(const std::shared_ptr<grpc::Channel>& c
   if (plan.bare) {  // a reference server gathers whatever it is asked for
     for (int i = 0; i < plan.count; ++i) request.mutable_set()->add_ids("0123456789abcdefghjkmnpqrstv");
   } else {
-    const auto ids = Submit(*stub, Echo(plan), plan.count);
+    const auto ids = Submit(*stub, EchoSpec(plan), plan.count);
     if (!ids) return std::nullopt;
     *request.mutable_set() = SetOf(*ids, 0, ids->size());
   }
@@ -407,7 +400,7 @@ std::optional<std::string> WaitTogether(const std::shared_ptr<grpc::Channel>& ch
 std::optional<std::string> CallAfterIdleness(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan) {
   const auto stub = pb::FutureService::NewStub(channel);
   pb::CallRequest request;
-  *request.mutable_future() = Echo(plan);
+  *request.mutable_future() = EchoSpec(plan);
   std::vector<double> latencies;
   std::this_thread::sleep_for(plan.delay);
   for (int i = 0; i <= plan.count; ++i) {

@@ -14,6 +14,8 @@ namespace muster::bench {
 
 // Each returns what it measured as the body of a JSON object, or nothing: then it was said on stderr why.
 
+// Leaves `plan.count` jobs that start in an hour.
+std::optional<std::string> LeaveBacklog(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan);
 // Leaves `plan.count` sleeps of an hour running, in the group "bench".
 std::optional<std::string> LeaveSleeps(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& plan);
 // Cancels the group "bench" of `plan.count` futures, and waits until all of it has ended: `seconds`.

@@ -73,11 +73,7 @@ void Tally::Close() {
 }
 
 double Tally::QuantileUs(double quantile) {
-  if (latencies_ns_.empty()) return 0;
-  const auto index = static_cast<size_t>(quantile * static_cast<double>(latencies_ns_.size() - 1));
-  const auto nth = latencies_ns_.begin() + static_cast<std::ptrdiff_t>(index);
-  std::nth_element(latencies_ns_.begin(), nth, latencies_ns_.end());
-  return *nth / 1e3;
+  return latencies_ns_.empty() ? 0 : Quantile(latencies_ns_, quantile) / 1e3;
 }
 
 std::string Tally::ToJson() {

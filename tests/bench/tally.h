@@ -10,12 +10,22 @@
 // Threading: one thread.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace muster::bench {
+
+// The value that this part of them does not exceed; reorders them. There must be some.
+template <typename T>
+T Quantile(std::vector<T>& values, double quantile) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(quantile * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
 
 class Tally {
  public:

@@ -33,11 +33,6 @@ struct Shared {
   std::string failure;  // the first
 };
 
-void Describe(const LoadPlan& plan, pb::FutureSpec& spec) {
-  spec.mutable_call()->set_function("echo");
-  spec.mutable_call()->mutable_input()->set_data(std::string(static_cast<size_t>(plan.payload_bytes), 'x'));
-}
-
 // One operation at a time, over and over.
 class Slot {
  public:
@@ -91,7 +86,7 @@ class Slot {
 
 class CallSlot final : public Slot {
  public:
-  explicit CallSlot(Shared& shared) : Slot(shared) { Describe(shared.plan, *request_.mutable_future()); }
+  explicit CallSlot(Shared& shared) : Slot(shared) { *request_.mutable_future() = EchoSpec(shared.plan); }
 
   void Complete() override {
     if (Failed(status_)) return;
@@ -119,7 +114,7 @@ class CallSlot final : public Slot {
 // Submit, then Wait for its end: one operation of two RPCs.
 class SubmitWaitSlot final : public Slot {
  public:
-  explicit SubmitWaitSlot(Shared& shared) : Slot(shared) { Describe(shared.plan, *submit_.mutable_future()); }
+  explicit SubmitWaitSlot(Shared& shared) : Slot(shared) { *submit_.mutable_future() = EchoSpec(shared.plan); }
 
   void Complete() override {
     if (Failed(status_)) return;
@@ -185,6 +180,13 @@ bool RunSlots(const std::shared_ptr<grpc::Channel>& channel, const LoadPlan& pla
 }
 
 }  // namespace
+
+pb::FutureSpec EchoSpec(const LoadPlan& plan) {
+  pb::FutureSpec spec;
+  spec.mutable_call()->set_function("echo");
+  spec.mutable_call()->mutable_input()->set_data(std::string(static_cast<size_t>(plan.payload_bytes), 'x'));
+  return spec;
+}
 
 void* NextEvent(grpc::CompletionQueue& queue, std::chrono::microseconds spin, bool& ok) {
   void* tag = nullptr;

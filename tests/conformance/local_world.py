@@ -7,6 +7,7 @@ import asyncio
 import sys
 from typing import Any, Dict, List, Optional, Tuple
 
+from asyncio313 import as_completed, wait_for
 from program import (
     UNIT,
     AsCompleted,
@@ -54,51 +55,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         pass
-
-
-async def wait_for(future: Any, timeout: Optional[float]) -> Any:
-    """CPython 3.13's; that of 3.11 differs, and is made up for (see README.md)."""
-    if EAGER:
-        return await asyncio.wait_for(future, timeout)
-    if timeout is not None and timeout <= 0:
-        if future.done():
-            return future.result()
-        future.cancel()
-        await asyncio.wait([future])
-        try:
-            return future.result()
-        except asyncio.CancelledError as error:
-            raise asyncio.TimeoutError from error
-    cancellation = None
-    try:
-        async with asyncio.timeout(timeout):
-            try:
-                return await future
-            except asyncio.CancelledError as error:
-                cancellation = error
-                raise
-    except asyncio.TimeoutError as error:
-        if cancellation is not None:
-            error.__cause__ = cancellation
-        raise
-
-
-async def as_completed(futures: Any, timeout: Optional[float]) -> Any:
-    """CPython 3.13's, which gives the futures themselves; before it only their results came."""
-    if sys.version_info >= (3, 13):
-        async for future in asyncio.as_completed(futures, timeout=timeout):
-            yield future
-        return
-    stand_ins = []
-    for future in dict.fromkeys(futures):
-        stand_in = asyncio.get_running_loop().create_future()
-        stand_ins.append(stand_in)
-        if future.done():
-            stand_in.set_result(future)
-        else:
-            future.add_done_callback(stand_in.set_result)
-    for coming in asyncio.as_completed(stand_ins, timeout=timeout):
-        yield await coming
 
 
 class Body:

@@ -52,7 +52,7 @@ def main():
         environment = dict(
             os.environ,
             MUSTERD=os.path.join(os.path.abspath(options.bin), "musterd"),
-            PYTHONPATH=os.pathsep.join([folder, HERE]),
+            PYTHONPATH=os.pathsep.join([folder, HERE, os.path.join(ROOT, "tests", "python")]),
             PYTHONDONTWRITEBYTECODE="1",
             HYPOTHESIS_STORAGE_DIRECTORY=os.path.join(folder, "hypothesis"),
         )

@@ -12,8 +12,8 @@ the local one (a settled promise is done, a cancel has arrived), the world waits
 
 import asyncio
 import contextlib
-import sys
 
+import asyncio313
 import muster
 
 LIMIT = 30  # seconds that anything in a test may take
@@ -27,55 +27,8 @@ class Local:
     wait = staticmethod(asyncio.wait)
     gather = staticmethod(asyncio.gather)
     shield = staticmethod(asyncio.shield)
-
-    @staticmethod
-    async def wait_for(future, timeout):
-        # That of 3.13, which earlier ones differ from: it is what remote futures are compared with.
-        if sys.version_info >= (3, 12):
-            return await asyncio.wait_for(future, timeout)
-        if timeout is not None and timeout <= 0:
-            if future.done():
-                return future.result()
-            future.cancel()
-            await asyncio.wait([future])
-            try:
-                return future.result()
-            except asyncio.CancelledError as error:
-                raise asyncio.TimeoutError from error
-        if sys.version_info >= (3, 11):
-            cancellation = None
-            try:
-                async with asyncio.timeout(timeout):
-                    try:
-                        return await future
-                    except asyncio.CancelledError as error:
-                        cancellation = error
-                        raise
-            except asyncio.TimeoutError as error:
-                if cancellation is not None:
-                    error.__cause__ = cancellation  # 3.11.2 does not say it
-                raise
-        return await asyncio.wait_for(future, timeout)
-
-    @staticmethod
-    async def as_completed(futures, timeout=None):
-        """The futures themselves, as 3.13 gives them; before it only their results came."""
-        if sys.version_info >= (3, 13):
-            async for future in asyncio.as_completed(futures, timeout=timeout):
-                yield future
-            return
-        pending, end = list(dict.fromkeys(futures)), None
-        if timeout is not None:
-            end = asyncio.get_running_loop().time() + timeout
-        given = []
-        ended = asyncio.Queue()
-        for future in pending:
-            future.add_done_callback(ended.put_nowait)
-        while len(given) < len(pending):
-            left = None if end is None else max(0, end - asyncio.get_running_loop().time())
-            future = await asyncio.wait_for(ended.get(), left)
-            given.append(future)
-            yield future
+    wait_for = staticmethod(asyncio313.wait_for)
+    as_completed = staticmethod(asyncio313.as_completed)
 
     async def promise(self, name=None):
         return asyncio.get_running_loop().create_future()
