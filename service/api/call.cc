@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "fmt/format.h"
 #include "google/protobuf/arena.h"
 
 #include "service/api/convert.h"
@@ -63,10 +62,7 @@ absl::StatusOr<Submission> Read(Rpc& rpc, std::string_view bytes) {
   google::protobuf::Arena arena(in_place);
   auto& request = *google::protobuf::Arena::CreateMessage<pb::CallRequest>(&arena);
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return base::Refuse(base::Reason::kInvalidField,
-                        fmt::format("the request is no CallRequest: its {} bytes cannot be parsed; send what a "
-                                    "CallRequest of this server's proto file is serialized to",
-                                    bytes.size()));
+    return RefuseMalformed("the request", "CallRequest", bytes.size());
   }
   MUSTER_ASSIGN_OR_RETURN(const runtime::Namespace ns, rpc.OpenNamespace(request.namespace_()));
   return ToSubmit(ContextOf(rpc, ns), *request.mutable_future(), nullptr, Path("future"));

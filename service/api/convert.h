@@ -49,6 +49,8 @@ class Path {
 };
 
 absl::Status RefuseField(base::Reason reason, const Path& field, std::string_view message);
+// `what` came as bytes that protobuf can't parse as a message of this type.
+absl::Status RefuseMalformed(std::string_view what, std::string_view type, size_t bytes);
 
 // --- From the wire --------------------------------------------------------------------------------------------------
 

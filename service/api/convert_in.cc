@@ -40,6 +40,13 @@ absl::Status RefuseField(Reason reason, const Path& field, std::string_view mess
   return base::Refuse(reason, fmt::format("{}: {}", path, message), path);
 }
 
+absl::Status RefuseMalformed(std::string_view what, std::string_view type, size_t bytes) {
+  return base::Refuse(Reason::kInvalidField,
+                      fmt::format("{} is no {}: its {} bytes cannot be parsed; send what a {} of this server's proto "
+                                  "file is serialized to",
+                                  what, type, bytes, type));
+}
+
 absl::StatusOr<base::Duration> ToDuration(const google::protobuf::Duration& given, base::Duration min,
                                           base::Duration max, const Path& field) {
   const int64_t seconds = given.seconds();

@@ -9,7 +9,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
 #include "service/api/convert.h"
-#include "service/api/detail/wire_format.h"
+#include "service/api/plain.h"
 #include "service/base/status.h"
 
 namespace muster::api {
@@ -66,22 +66,6 @@ uint64_t HashOf(pb::FutureSpec& given, const pb::FutureOptions& options) {
   if (&options != &given.options()) *given.mutable_options() = options;
   given.mutable_options()->clear_request_id();
   return HashBytes(Deterministic(given));
-}
-
-// The same of a plain call, whose only option is the request id, without the message: its canonical bytes.
-uint64_t HashOfPlain(std::string_view function, const core::Payload& input) {
-  const bool has_input = input.content != nullptr;
-  const size_t payload_size = has_input ? wire::FieldSize(input.body().size()) : 0;
-  const size_t call_size = wire::FieldSize(function.size()) + (has_input ? wire::FieldSize(payload_size) : 0);
-  std::string bytes(wire::FieldSize(call_size) + wire::FieldSize(0), '\0');
-  char* at = wire::PutLength(pb::FutureSpec::kCallFieldNumber, call_size, bytes.data());
-  at = wire::PutBytes(pb::FunctionCall::kFunctionFieldNumber, function, at);
-  if (has_input) {
-    at = wire::PutLength(pb::FunctionCall::kInputFieldNumber, payload_size, at);
-    at = wire::PutBytes(pb::Payload::kDataFieldNumber, input.body(), at);
-  }
-  wire::PutLength(pb::FutureSpec::kOptionsFieldNumber, 0, at);
-  return HashBytes(bytes);
 }
 
 absl::Status CheckLabels(const pb::FutureOptions& given, const Path& field) {
@@ -322,7 +306,7 @@ core::Submit PlainCall(const SubmitContext& context, const jobs::Function& funct
   if (context.request_id.empty()) return command;
   command.options = std::make_unique<core::Options>();
   command.options->request_id = context.request_id;
-  command.spec_hash = HashOfPlain(function.name, job.input);
+  command.spec_hash = HashBytes(PlainSpecBytes(function.name, job.input));  // as HashOf has it
   command.drop_when_delivered = false;
   return command;
 }

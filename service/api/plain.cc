@@ -72,6 +72,21 @@ core::Payload InputOf(const PlainSpec& spec) {
   return spec.has_data ? core::Payload::Bytes(std::string(spec.data)) : core::Payload();
 }
 
+std::string PlainSpecBytes(std::string_view function, const core::Payload& input) {
+  const bool has_input = input.content != nullptr;
+  const size_t payload_size = has_input ? FieldSize(input.body().size()) : 0;
+  const size_t call_size = FieldSize(function.size()) + (has_input ? FieldSize(payload_size) : 0);
+  std::string bytes(FieldSize(call_size) + FieldSize(0), '\0');
+  char* at = wire::PutLength(pb::FutureSpec::kCallFieldNumber, call_size, bytes.data());
+  at = wire::PutBytes(pb::FunctionCall::kFunctionFieldNumber, function, at);
+  if (has_input) {
+    at = wire::PutLength(pb::FunctionCall::kInputFieldNumber, payload_size, at);
+    at = wire::PutBytes(pb::Payload::kDataFieldNumber, input.body(), at);
+  }
+  wire::PutLength(pb::FutureSpec::kOptionsFieldNumber, 0, at);
+  return bytes;
+}
+
 bool IsPlain(const core::Completion& completion) {
   if (completion.outcome == nullptr) return false;
   const core::Outcome& outcome = *completion.outcome;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "service/api/convert.h"
@@ -40,6 +41,9 @@ class PlainSpecReader {
 
 // The input of the job that it asks for.
 core::Payload InputOf(const PlainSpec& spec);
+
+// The canonical bytes of such a FutureSpec, with options that say nothing.
+std::string PlainSpecBytes(std::string_view function, const core::Payload& input);
 
 // A completion with a value of bytes or text, beside which there may be a content type and nothing more.
 bool IsPlain(const core::Completion& completion);

@@ -153,11 +153,7 @@ void RunStream::ReadOn() {
 
 absl::Status RunStream::Take(std::string_view message) {
   if (!reader_.Read(message)) {
-    return base::Refuse(
-        base::Reason::kInvalidField,
-        fmt::format("message {} of the stream is no RunRequest: its {} bytes cannot be parsed; send what "
-                    "a RunRequest of this server's proto file is serialized to",
-                    messages_read_, message.size()));
+    return RefuseMalformed(fmt::format("message {} of the stream", messages_read_), "RunRequest", message.size());
   }
   if (reader_.has_open() == opened_) {
     return RefuseField(base::Reason::kInvalidField, Path("open"),

@@ -100,10 +100,31 @@ class TaskPromiseBase : public Runnable, public base::Pooled {
   State state_ = State::kLazy;
 };
 
-template <typename T>
-class TaskPromise final : public TaskPromiseBase {
+// How the coroutine of a promise is resumed, from the ready list and at first.
+template <typename Promise>
+class StartablePromise : public TaskPromiseBase {
  public:
-  TaskPromise() : TaskPromiseBase(&ResumeSelf) {}
+  // For those who start tasks: `start` is called in place of the first resume; it calls Begin, or destroys the frame.
+  void StartWith(Runnable::Entry start) { SetEntry(start); }
+  void Begin() {
+    SetEntry(&ResumeSelf);
+    ResumeSelf(*this);
+  }
+
+ protected:
+  StartablePromise() : TaskPromiseBase(&ResumeSelf) {}
+  ~StartablePromise() = default;
+
+ private:
+  static void ResumeSelf(Runnable& self) {
+    std::coroutine_handle<Promise>::from_promise(static_cast<Promise&>(self)).resume();
+  }
+};
+
+template <typename T>
+class TaskPromise final : public StartablePromise<TaskPromise<T>> {
+ public:
+  TaskPromise() {}  // NOLINT(modernize-use-equals-default): it holds neither
   ~TaskPromise() { Drop(); }
   Task<T> get_return_object() noexcept;
 
@@ -131,21 +152,11 @@ class TaskPromise final : public TaskPromiseBase {
     return std::move(value_);
   }
 
-  // For those who start tasks: `start` is called in place of the first resume; it calls Begin, or destroys the frame.
-  void StartWith(Runnable::Entry start) { SetEntry(start); }
-  void Begin() {
-    SetEntry(&ResumeSelf);
-    ResumeSelf(*this);
-  }
-
  private:
   // A frame is small, as a million of them may wait: one place for either, and what tells them apart lies in the base's
   // padding.
   enum class Holds : unsigned char { kNothing, kValue, kException };
 
-  static void ResumeSelf(Runnable& self) {
-    std::coroutine_handle<TaskPromise>::from_promise(static_cast<TaskPromise&>(self)).resume();
-  }
   void Drop() noexcept {
     if (holds_ == Holds::kValue) {
       std::destroy_at(&value_);
@@ -163,9 +174,8 @@ class TaskPromise final : public TaskPromiseBase {
 };
 
 template <>
-class TaskPromise<void> final : public TaskPromiseBase {
+class TaskPromise<void> final : public StartablePromise<TaskPromise<void>> {
  public:
-  TaskPromise() : TaskPromiseBase(&ResumeSelf) {}
   Task<void> get_return_object() noexcept;
   void return_void() noexcept {}
   void unhandled_exception() noexcept { exception_ = std::current_exception(); }
@@ -174,18 +184,7 @@ class TaskPromise<void> final : public TaskPromiseBase {
       std::rethrow_exception(std::move(exception_));
   }
 
-  // As above.
-  void StartWith(Runnable::Entry start) { SetEntry(start); }
-  void Begin() {
-    SetEntry(&ResumeSelf);
-    ResumeSelf(*this);
-  }
-
  private:
-  static void ResumeSelf(Runnable& self) {
-    std::coroutine_handle<TaskPromise>::from_promise(static_cast<TaskPromise&>(self)).resume();
-  }
-
   std::exception_ptr exception_;
 };
 
