@@ -84,7 +84,8 @@ struct Submit {
   bool attach = false;
   // Call without a request id: dropped as soon as it has been delivered to the attached token.
   bool drop_when_delivered = false;
-  // There is no room for a new future; one whose request id is known is answered all the same (semantics 102).
+  // There is no room for a new future; one whose request id is known is answered all the same (semantics 102). Moved
+  // into the answer, which another loop may free.
   absl::Status no_room;
 };
 

@@ -56,7 +56,7 @@ bool Shard::Impl::AnswerRepeated(core::Submit& command) {
   if (entry == nullptr) {
     const bool full = request_ids_.size() >= options_.request_ids_max;
     if (command.no_room.ok() && !full) return false;
-    answer.refusal = command.no_room;
+    answer.refusal = std::move(command.no_room);
     if (answer.refusal.ok()) {
       answer.refusal = base::Refuse(
           base::Reason::kTooManyRequestIds,

@@ -138,7 +138,7 @@ class ShardRunner : private coro::Timer {
   void Release(std::vector<Held>& held);
   void LetOut(core::Effect&& effect);
   void SayClosed();
-  void Refuse(std::vector<Held>& held, const absl::Status& refusal);
+  void Refuse(std::vector<Held>& held);
   void CountRequestIds(core::ShardIndex shard) {
     shared_.request_ids[shard].store(ShardAt(shard).RequestIdCount(), std::memory_order_relaxed);
   }
