@@ -17,7 +17,6 @@ function analyse(text) {
   const groups = [];
   const slice = (node) => text.slice(node.from, node.to);
   const walk = (node, inside) => {
-    if (node.type.isError) errors.push(`at ${node.from}: ${JSON.stringify(text.slice(node.from, node.from + 40))}`);
     let around = inside;
     if (node.name === 'FunctionCall') around = [slice(node.getChild('FunctionIdentifier')), ...inside];
     if (node.name === 'AggregateExpr') around = [slice(node.getChild('AggregateOp')), ...inside];
@@ -52,7 +51,13 @@ function analyse(text) {
     }
     for (let child = node.firstChild; child; child = child.nextSibling) walk(child, around);
   };
-  walk(parser.parse(text).topNode, []);
+  const tree = parser.parse(text);
+  tree.iterate({
+    enter: (node) => {
+      if (node.type.isError) errors.push(`at ${node.from}: ${JSON.stringify(text.slice(node.from, node.from + 40))}`);
+    },
+  });
+  walk(tree.topNode, []);
   return { errors, selectors, groups };
 }
 
