@@ -197,6 +197,21 @@ TEST_P(VanishRpc, HealthFollowsReadiness) {
   EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
   watching.TryCancel();
   watch->Finish();
+  {  // it drains, and is alive
+    request.set_service("live");
+    Context context;
+    ASSERT_TRUE(health->Check(&context, request, &response).ok());
+    EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  }
+  Context until_dead;
+  watch = health->Watch(&until_dead, request);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  server_->server().SetDead();
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  until_dead.TryCancel();
+  watch->Finish();
   request.set_service("nobody");
   Context context;
   EXPECT_EQ(health->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
