@@ -22,6 +22,7 @@ constexpr uint64_t kMillisecond = 1'000, kSecond = 1'000'000, kHour = 3600 * kSe
     static_cast<type& (*)(Config&)>([](Config& config) -> type& { return config.member; }) \
   }
 
+// NOLINTNEXTLINE(readability-function-size): a table
 std::vector<Option> ServerOptions() {
   using enum ValueType;
   return {

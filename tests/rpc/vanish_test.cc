@@ -106,7 +106,7 @@ TEST_P(VanishRpc, WithACancelledConnectionInTheMiddleOfMuchTraffic) {
       pb::RunRequest request;
       for (int i = 0; i < 200; ++i) {
         pb::RunRequest::Item& item = *request.add_items();
-        item.set_tag(static_cast<uint64_t>(batch * 200 + i));
+        item.set_tag(static_cast<uint64_t>(batch) * 200 + static_cast<uint64_t>(i));
         *item.mutable_future() = CallOf(i % 2 == 0 ? "echo" : "sleep", i % 2 == 0 ? std::string(2000, 'x') : "5");
       }
       stream->Write(request);
