@@ -122,7 +122,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'sum %s (increase(muster_wait_for_grace_expired_total{@}[1h])) > 0' % instance,
           'Futures do not end when they are cancelled.',
-          '{{ $value | humanize }} wait_fors of ' + alert.instance + ' gave up within an hour on an inner future that did not end after its cancel.'
+          'Within an hour ' + alert.instance + ' gave up on {{ $value | humanize }} futures inside a wait_for that did not end after their cancel.'
         ),
       ],
     }],

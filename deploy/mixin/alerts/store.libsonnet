@@ -49,7 +49,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'increase(muster_store_background_errors_total{@}[15m]) > 0',
           'The store has errors in its own work.',
-          'The store of ' + alert.instance + ' reported {{ $value | humanize }} errors of its flushes or compactions within 15 minutes.'
+          'The store of ' + alert.instance + ' reported errors of its flushes or compactions, {{ $value | humanize }} within 15 minutes.'
         ),
         new(
           'MusterCommitsSlow',
