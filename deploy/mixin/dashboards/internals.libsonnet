@@ -47,7 +47,7 @@ local promql = import '../lib/promql.libsonnet';
           ]),
         ] },
         { title: 'Blocking pool', panels: [
-          p.timeseries('Threads', 'Threads, those that run a job, and those of them whose job nobody waits for any more.', 'short', [
+          p.timeseries('Threads of the pool', 'Threads, those that run a job, and those of them whose job nobody waits for any more.', 'short', [
             p.query('sum(muster_blocking_pool_threads{@})', 'threads'),
             p.query('sum(muster_blocking_pool_busy{@})', 'busy'),
             p.query('sum(muster_blocking_pool_abandoned{@})', 'abandoned'),
@@ -90,7 +90,7 @@ local promql = import '../lib/promql.libsonnet';
           p.timeseries('Written', "Bytes written to the store's log each second, by instance.", 'Bps', [
             p.query(rate('muster_journal_log_bytes_total'), '{{instance}}'),
           ]),
-          p.timeseries('Rows', 'Rows put or deleted each second, by instance.', 'ops', [
+          p.timeseries('Rows written', 'Rows put or deleted each second, by instance.', 'ops', [
             p.query(rate('muster_journal_rows_total'), '{{instance}}'),
           ]),
           p.heatmap('Commits take, as a heat map', 'How many commits took how long. A second band far above is a disk that hesitates.', 's', 'muster_journal_commit_seconds'),
@@ -104,7 +104,7 @@ local promql = import '../lib/promql.libsonnet';
             p.query('sum by (instance) (muster_store_free_bytes{@})', '{{instance}}'),
             p.query('min(predict_linear(muster_store_free_bytes{@}[1h], 86400))', 'in 24 hours'),
           ]) { fieldConfig+: { defaults+: { min:: null } } },
-          p.timeseries('Rows', 'Rows in the store, an estimate, by instance.', 'short', [byInstance('muster_store_rows')]),
+          p.timeseries('Rows in the store', 'Rows in the store, an estimate, by instance.', 'short', [byInstance('muster_store_rows')]),
           p.timeseries('Trouble', 'In an hour: errors of the work that the store does by itself, and times that it held writes up.', 'short', [
             p.query('sum(increase(muster_store_background_errors_total{@}[1h]))', 'errors'),
             p.query('sum(increase(muster_store_stalls_total{@}[1h]))', 'stalls'),

@@ -59,7 +59,7 @@ local promql = import '../lib/promql.libsonnet';
           ]) + p.stacked,
         ] },
         { title: 'Errors', panels: [
-          p.timeseries('Server errors', 'Share of RPCs that ended with an error of the server, over 5 minutes and an hour. The line is the objective: what stays above it spends more than the budget.', 'percentunit', [
+          p.timeseries('Server errors against the objective', 'Share of RPCs that ended with an error of the server, over 5 minutes and an hour. The line is the objective: what stays above it spends more than the budget.', 'percentunit', [
             p.query(errorRatio('5m'), '5 minutes'),
             p.query(errorRatio('1h'), 'an hour'),
           ]) + p.limitLines(null, budget),
@@ -92,7 +92,7 @@ local promql = import '../lib/promql.libsonnet';
           p.timeseries('Futures not done', 'pending: promises and combinators; delayed: not due yet; queued: could run; running.', 'short', [
             p.query('sum by (state) (muster_futures{@, state=~"pending|delayed|queued|running"})', '{{state}}'),
           ]) + p.stacked,
-          p.timeseries('Oldest waiting job', 'By instance. Grows without end when jobs come faster than they run, or when a thread or loop hangs.', 's', [
+          p.timeseries('Oldest waiting job by instance', 'How long it has waited. Grows without end when jobs come faster than they run, or when a thread or loop hangs.', 's', [
             p.query('max by (instance) (muster_job_queue_age_seconds{@})', '{{instance}}'),
           ]) + p.limitLines(null, config.queueAgeSeconds),
           p.timeseries('Futures done and retained', 'Outcomes that are kept until their retention ends. They use memory and disk.', 'short', [

@@ -114,7 +114,7 @@ local layout(rows) = std.foldl(
         refresh: 1,
         multi: false,
         includeAll: false,
-        current: {},
+        current: { selected: true, text: 'default', value: 'default' },
         options: [],
         hide: 0,
         skipUrlSync: false,
