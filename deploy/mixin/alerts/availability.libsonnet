@@ -71,7 +71,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'changes(process_start_time_seconds{@}[1h]) >= %d' % config.restartsPerHour,
           'A Muster server restarts again and again.',
-          alert.instance + ' was restarted {{ $value | humanize }} times within an hour.'
+          alert.instance + ' was restarted {{ printf "%.0f" $value }} times within an hour.'
         ),
         new(
           'MusterJobsRerunRepeatedly',
@@ -83,7 +83,7 @@ local promql = import '../lib/promql.libsonnet';
             changes(process_start_time_seconds{@}[1h]) >= 2
           ||| % { labels: std.join(', ', config.instanceLabels) },
           'Jobs run again after repeated crashes, and may be what crashes the server.',
-          alert.instance + ' was restarted at least twice within an hour, and {{ $value | humanize }} jobs of {{ $labels.function }} were started again after one of these.'
+          alert.instance + ' was restarted at least twice within an hour, and {{ printf "%.0f" $value }} jobs of {{ $labels.function }} were started again after one of these.'
         ),
       ],
     }],

@@ -42,7 +42,7 @@ local promql = import '../lib/promql.libsonnet';
           '1m',
           'increase(muster_blocking_pool_rejected_total{@}[5m]) > 0',
           'Jobs are refused because the queue of the blocking pool is full.',
-          alert.instance + ' refused {{ $value | humanize }} jobs with QUEUE_FULL within 5 minutes.'
+          alert.instance + ' refused {{ printf "%.0f" $value }} jobs with QUEUE_FULL within 5 minutes.'
         ),
         new(
           'MusterThreadsAbandoned',
@@ -50,7 +50,7 @@ local promql = import '../lib/promql.libsonnet';
           '15m',
           'muster_blocking_pool_abandoned{@} > 0',
           'Blocking threads are held by jobs that nobody waits for any more.',
-          '{{ $value | humanize }} threads of ' + alert.instance + ' still run the body of a future that was cancelled or timed out, 15 minutes long.'
+          '{{ printf "%.0f" $value }} threads of ' + alert.instance + ' still run the body of a future that was cancelled or timed out, 15 minutes long.'
         ),
         new(
           'MusterLoopBlocked',
@@ -58,7 +58,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'increase(muster_loop_blocked_total{@}[1h]) > %g' % config.loopBlockedPerHour,
           'Something blocks an event loop.',
-          'One resume held up loop {{ $labels.loop }} of ' + alert.instance + ' {{ $value | humanize }} times within an hour, each longer than loop.blocked_after.'
+          'One resume held up loop {{ $labels.loop }} of ' + alert.instance + ' {{ printf "%.0f" $value }} times within an hour, each longer than loop.blocked_after.'
         ),
         new(
           'MusterLoopLagHigh',
@@ -76,7 +76,7 @@ local promql = import '../lib/promql.libsonnet';
             sum by (%s, reason) (increase(muster_limit_hits_total{@, reason!~"%s|%s"}[10m])) > 0
           ||| % [std.join(', ', config.instanceLabels), requestLimits, elsewhere],
           'Requests are refused because a limit of the server is reached.',
-          alert.instance + ' refused {{ $value | humanize }} requests with {{ $labels.reason }} within 10 minutes.'
+          alert.instance + ' refused {{ printf "%.0f" $value }} requests with {{ $labels.reason }} within 10 minutes.'
         ),
         new(
           'MusterRequestsTooLarge',
@@ -86,7 +86,7 @@ local promql = import '../lib/promql.libsonnet';
             sum by (%s, reason) (increase(muster_limit_hits_total{@, reason=~"%s"}[10m])) > 0
           ||| % [std.join(', ', config.instanceLabels), requestLimits],
           'A client sends requests that are larger than allowed.',
-          alert.instance + ' refused {{ $value | humanize }} requests with {{ $labels.reason }} within 10 minutes.'
+          alert.instance + ' refused {{ printf "%.0f" $value }} requests with {{ $labels.reason }} within 10 minutes.'
         ),
         new(
           'MusterLimitNear',
@@ -114,7 +114,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'sum %s (increase(muster_unretrieved_errors_total{@}[1h])) > 0' % instance,
           'Jobs failed and nobody asked why.',
-          '{{ $value | humanize }} failed futures of ' + alert.instance + ' were forgotten within an hour before anybody asked for their error.'
+          '{{ printf "%.0f" $value }} failed futures of ' + alert.instance + ' were forgotten within an hour before anybody asked for their error.'
         ),
         new(
           'MusterCancelsIgnored',
@@ -122,7 +122,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'sum %s (increase(muster_wait_for_grace_expired_total{@}[1h])) > 0' % instance,
           'Futures do not end when they are cancelled.',
-          'Within an hour ' + alert.instance + ' gave up on {{ $value | humanize }} futures inside a wait_for that did not end after their cancel.'
+          'Within an hour ' + alert.instance + ' gave up on {{ printf "%.0f" $value }} futures inside a wait_for that did not end after their cancel.'
         ),
       ],
     }],

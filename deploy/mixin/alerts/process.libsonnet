@@ -38,7 +38,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'increase(muster_log_dropped_total{@}[15m]) > 0',
           'Log entries are lost.',
-          alert.instance + ' dropped {{ $value | humanize }} log entries within 15 minutes because they could not be written fast enough.'
+          alert.instance + ' dropped {{ printf "%.0f" $value }} log entries within 15 minutes because they could not be written fast enough.'
         ),
       ],
     }],

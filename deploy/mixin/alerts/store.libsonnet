@@ -49,7 +49,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'increase(muster_store_background_errors_total{@}[15m]) > 0',
           'The store has errors in its own work.',
-          'The store of ' + alert.instance + ' reported errors of its flushes or compactions, {{ $value | humanize }} within 15 minutes.'
+          'The store of ' + alert.instance + ' reported errors of its flushes or compactions, {{ printf "%.0f" $value }} within 15 minutes.'
         ),
         new(
           'MusterCommitsSlow',
@@ -71,7 +71,7 @@ local promql = import '../lib/promql.libsonnet';
             %(durable)s
           ||| % { labels: labels, durable: durable },
           'Submits wait for a commit, and none is made.',
-          '{{ $value | humanize }} submits to ' + alert.instance + ' are under way, and no commit has ended for minutes: the disk hangs.'
+          '{{ printf "%.0f" $value }} submits to ' + alert.instance + ' are under way, and no commit has ended for minutes: the disk hangs.'
         ),
         new(
           'MusterStoreStalling',
@@ -79,7 +79,7 @@ local promql = import '../lib/promql.libsonnet';
           '0m',
           'increase(muster_store_stalls_total{@}[1h]) > %g' % config.storeStallsPerHour,
           'The store holds writes up.',
-          'The store of ' + alert.instance + ' held writes up {{ $value | humanize }} times within an hour, so that its compaction could catch up.'
+          'The store of ' + alert.instance + ' held writes up {{ printf "%.0f" $value }} times within an hour, so that its compaction could catch up.'
         ),
         new(
           'MusterDiskFillingUp',
