@@ -67,6 +67,23 @@ def config_reaches_everything():
     m.fail_with(problems)
 
 
+def the_example_works():
+    """What the guide shows of importing the mixin, as it stands there."""
+    m.need("jsonnet", "jsonnet")
+    promtool = m.need("promtool", "prometheus")
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["jsonnet", "-J", "deploy/mixin", "-m", folder, "deploy/mixin/example.jsonnet"]
+        assert " ".join(command).replace(folder, "out") in (m.ROOT / "docs/how-to/monitoring.md").read_text(encoding="utf-8")
+        run = subprocess.run(command, cwd=m.ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        rules = [pathlib.Path(folder, name) for name in ("recording.json", "alerts.json")]
+        run = subprocess.run([promtool, "check", "rules", *rules], capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+        alerts = rules[1].read_text(encoding="utf-8")
+        assert '"team": "futures"' in alerts and "cluster" in alerts and "> 60" in alerts, "the override has no effect"
+        assert pathlib.Path(folder, "overview.json").exists()
+
+
 def promtool_checks_rules():
     promtool = m.need("promtool", "prometheus")
     run = subprocess.run([promtool, "check", "rules", m.RECORDING, m.ALERTS], capture_output=True, text=True, check=False)
@@ -154,9 +171,46 @@ def pages_ask_what_exists(musterd):
     names = {name for name in known} | {re.sub(r"_(bucket|sum|count)$", "", name) for name in known}
     problems = []
     for path in [*sorted(m.RUNBOOKS.glob("*.md")), m.ROOT / "docs/how-to/monitoring.md"]:
-        for metric in re.findall(r"\b(?:muster|process|grpc_server)_[a-z_]+\b", path.read_text(encoding="utf-8")):
+        for metric in re.findall(r"(?<![:\w])(?:muster|process|grpc_server)_[a-z_]+\b", path.read_text(encoding="utf-8")):
             if metric not in names:
                 problems.append(f"{path.name}: no metric {metric}")
+    m.fail_with(problems)
+
+
+def fenced(language):
+    """(page, text) of each block of code of a language on the runbooks and in the guide."""
+    for path in [*sorted(m.RUNBOOKS.glob("*.md")), m.ROOT / "docs/how-to/monitoring.md"]:
+        for block in re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            yield path.name, block
+
+
+def pages_ask_in_promql():
+    """Each line of a block `promql` is a query."""
+    lines = [(page, line) for page, block in fenced("promql") for line in block.splitlines() if line]
+    assert len(lines) > 50, f"only {len(lines)} queries on the pages"
+    problems = [
+        f"{page}: {', '.join(result['errors'])}\n  {line}"
+        for (page, line), result in zip(lines, m.parsed(line for _, line in lines))
+        if result["errors"]
+    ]
+    m.fail_with(problems)
+
+
+def pages_use_the_command_as_it_is():
+    """Verbs and options of `muster` on the pages are those of its reference."""
+    reference = (m.ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
+    sections = {name: text for name, text in re.findall(r"^### muster ([\w ]+)\n(.*?)(?=^##)", reference, re.M | re.S)}
+    everywhere = set(re.findall(r"`(?:-\w, )?(--?[\w-]+)", reference.split("## Verbs")[0])) | {"-o"}
+    problems = []
+    for page, block in fenced("bash"):
+        for line in re.findall(r"(?:^|-- )(muster [^|&\n]*)", block, re.M):
+            words = line.split()[1:]
+            verb = " ".join(words[:2]) if words[0] in ("admin", "promise") else words[0]
+            if verb not in sections:
+                problems.append(f"{page}: there is no `muster {verb}`")
+                continue
+            known = everywhere | set(re.findall(r"--[\w-]+", sections[verb]))
+            problems += [f"{page}: muster {verb} has no {word}" for word in words if word[0] == "-" and word not in known]
     m.fail_with(problems)
 
 
@@ -247,7 +301,7 @@ def latency_leaves_out_what_waits():
         [
             f"{where}: grpc_server_handling_seconds without grpc_method!~\"{WAITING}\""
             for where, text in m.expressions()
-            if "grpc_server_handling_seconds" in text and f'grpc_method!~"{WAITING}"' not in text
+            if "grpc_server_handling_seconds_bucket" in text and f'grpc_method!~"{WAITING}"' not in text
         ]
     )
 
@@ -262,12 +316,15 @@ def main():
         (rendered_is_current,),
         (sources_are_formatted,),
         (config_reaches_everything,),
+        (the_example_works,),
         (promtool_checks_rules,),
         (alerts_are_complete,),
         (every_alert_fires_and_is_quiet_in_a_test,),
         (every_recording_rule_is_tested,),
         (every_alert_has_a_page,),
         (pages_ask_what_exists, musterd),
+        (pages_ask_in_promql,),
+        (pages_use_the_command_as_it_is,),
         (everything_parses_as_promql,),
         (prometheus_takes_every_expression,),
         (every_metric_is_in_the_golden_list, musterd),

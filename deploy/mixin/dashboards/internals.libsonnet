@@ -39,7 +39,7 @@ local promql = import '../lib/promql.libsonnet';
           p.timeseries('Lag', 'The longest turn or timer delay of a loop since the scrape before.', 's', [
             p.query('max by (instance, loop) (muster_loop_lag_seconds{@})', '{{instance}} loop {{loop}}'),
           ]) + p.limitLines(null, config.loopLagSeconds),
-          p.timeseries('Blocked', 'Times in an hour that one resume held up its loop for longer than loop.blocked_after. The log names what did it.', 'short', [
+          p.timeseries('Blocked', 'Times in an hour that one resume held up its loop for longer than loop.blocked_after. The log says when and for how long.', 'short', [
             p.query('sum by (instance, loop) (increase(muster_loop_blocked_total{@}[1h]))', '{{instance}} loop {{loop}}'),
           ]) + p.limitLines(null, config.loopBlockedPerHour),
           p.timeseries('Turns', 'Turns of all loops each second. High with few requests: something wakes the loops.', 'ops', [
