@@ -111,14 +111,22 @@ class Musterd(Process):
 
 
 class Prometheus(Process):
-    def __init__(self, folder, target, rule_files, job="muster"):
+    """Scrapes one server under two names: as jobs are outside Kubernetes, and with the labels that an operator adds."""
+
+    def __init__(self, folder, target, rule_files):
         super().__init__(folder, "prometheus")
         self.address = f"127.0.0.1:{free_port()}"
         config = folder / "prometheus.yaml"
         document = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(path) for path in rule_files],
-            "scrape_configs": [{"job_name": job, "static_configs": [{"targets": [target]}]}],
+            "scrape_configs": [
+                {"job_name": "muster", "static_configs": [{"targets": [target]}]},
+                {
+                    "job_name": "prod-muster",
+                    "static_configs": [{"targets": [target], "labels": {"namespace": "prod", "pod": "muster-0"}}],
+                },
+            ],
         }
         config.write_text(m.yaml.safe_dump(document), encoding="utf-8")
         self.launch(
