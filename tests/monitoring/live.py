@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -155,13 +156,13 @@ class Prometheus(Process):
             raise AssertionError(f"{path} {parameters}: {error.read().decode()}") from error
 
     def over_time(self, expression, start, end, step=1):
-        """[(labels, finite values)] of a range query; series that have none are left out."""
+        """[(labels, [(time, value)])] of a range query: finite values only, and no series without any."""
         data = self.api("query_range", query=expression, start=start, end=end, step=step)
         found = []
         for series in data["result"]:
-            values = [float(value) for _, value in series["values"] if math.isfinite(float(value))]
-            if values:
-                found.append((series["metric"], values))
+            points = [(at, float(value)) for at, value in series["values"] if math.isfinite(float(value))]
+            if points:
+                found.append((series["metric"], points))
         return found
 
     def firing(self):
