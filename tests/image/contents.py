@@ -47,7 +47,7 @@ def check_files(path):
     with tarfile.open(path) as tar:
         for member in tar:
             name = member.name.removeprefix("./")
-            if SHELLS.search(name) and not name.startswith(("var/lib/dpkg/status.d/", "usr/share/doc/")):
+            if SHELLS.search(name) and not member.isdir() and not name.startswith(("var/lib/dpkg/status.d/", "usr/share/doc/")):
                 problems.append(f"{name}: a shell, an interpreter or a package manager")
             if member.mode & 0o6000:
                 problems.append(f"{name}: runs as its owner (mode {member.mode:o})")

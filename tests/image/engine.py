@@ -12,6 +12,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 
@@ -35,7 +36,7 @@ class Engine:
 
     def __init__(self, image, tool=None):
         self.image = image
-        self.tool = tool or self._find()
+        self.tool = tool or self.find()
         self.prefix = f"muster-smoke-{os.getpid()}"
         self._made = []
         self._volumes = []
@@ -47,7 +48,7 @@ class Engine:
         self.publishes = self._can_publish()
 
     @staticmethod
-    def _find():
+    def find():
         for tool in ("podman", "docker"):
             if shutil.which(tool) and output_of([tool, "info"], timeout=30)[0] == 0:
                 return tool
@@ -64,7 +65,7 @@ class Engine:
         problem = ""
         for candidate in candidates:
             base = candidate if what == "containers" else [*self.arguments, *candidate]
-            code, _, problem = output_of([self.tool, *self._split(base, ["run", "--rm", *more], [self.image, "--version"])])
+            code, _, problem = output_of([self.tool, *self._split(base, ["run", "--rm", "--no-healthcheck", *more], [self.image, "--version"])])
             if code == 0:
                 return candidate
         raise Missing(f"{self.tool} cannot run a container of {self.image} here: {problem.strip()}")
@@ -117,7 +118,8 @@ class Engine:
     def run(self, options, command=()):
         """Runs it to its end: exit code, stdout, stderr."""
         return output_of(
-            [self.tool, *self._split(self.arguments, ["run", "--rm"], [*options, self.image, *command])], timeout=60
+            [self.tool, *self._split(self.arguments, ["run", "--rm", "--no-healthcheck"], [*options, self.image, *command])],
+            timeout=60,
         )
 
     def exec(self, name, *command):
@@ -153,7 +155,7 @@ class Engine:
         return output_of([self.tool, *self._runtime(), "healthcheck", "run", name])[0] == 0
 
     def remove(self, name):
-        output_of([self.tool, *self._runtime(), "rm", "-f", name])
+        output_of([self.tool, *self._runtime(), "rm", "-f", "-v", name])
         if name in self._made:
             self._made.remove(name)
 
@@ -171,7 +173,7 @@ class Engine:
     def export(self, path):
         """The image's files as a tar."""
         name = self.name()
-        output_of([self.tool, *self._runtime(), "create", "--name", name, self.image])
+        output_of([self.tool, *self._runtime(), "create", "--no-healthcheck", "--name", name, self.image])
         self._made.append(name)
         code, _, err = output_of([self.tool, "export", "-o", path, name])
         self.remove(name)
@@ -182,4 +184,15 @@ class Engine:
         for name in list(self._made):
             self.remove(name)
         for name in self._volumes:
-            output_of([self.tool, "volume", "rm", "-f", name])
+            code, _, err = output_of([self.tool, "volume", "rm", "-f", name])
+            if code:
+                print(f"volume {name} is left: {err.strip()}")
+
+
+if __name__ == "__main__":
+    # Before an image is built: whether there is anything to run it with.
+    try:
+        Engine.find()
+    except Missing as why:
+        print(f"skip: {why}")
+        sys.exit(1)

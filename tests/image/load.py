@@ -10,7 +10,7 @@ import threading
 
 
 class Load:
-    def __init__(self, muster, server, clients=3):
+    def __init__(self, muster, server, clients=4):
         self._muster = muster
         self._environment = {**os.environ, "MUSTER_SERVER": server}
         self._stop = threading.Event()
