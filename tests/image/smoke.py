@@ -116,7 +116,14 @@ class Smoke:
     # -- what the image says of itself, and what is in it
 
     def case_labels_user_and_health_check_are_set(self):
-        return contents.check_configuration(self.engine.inspect_image())
+        image = self.engine.inspect_image()
+        note = contents.check_configuration(image)
+        _, out, _ = self.engine.run([], ["--version"])
+        labels = image["Config"]["Labels"]
+        for label in ("version", "revision"):
+            word = labels[f"org.opencontainers.image.{label}"]
+            expect(word in out, f"the label {label} says {word}, musterd --version {out.strip()}")
+        return note
 
     def case_every_file_is_in_the_list_of_contents(self):
         with tempfile.TemporaryDirectory() as folder:
