@@ -29,7 +29,7 @@ DEPS_IMAGE=(
 # shellcheck disable=SC2034
 DEPS_HELM=('golang-go?go')
 # shellcheck disable=SC2034
-DEPS_MONITORING=(prometheus prometheus-alertmanager 'nodejs?node' 'npm?npm' python3-venv)
+DEPS_MONITORING=(prometheus prometheus-alertmanager jsonnet python3-yaml 'nodejs?node' 'npm?npm')
 DEPS_GROUPS=(build lint demo clients image helm monitoring)
 # What `./dev bench --peers` measures beside Muster. None of the groups, so that `all` and the gate do without.
 # shellcheck disable=SC2034  # read by its name, as the others
@@ -280,7 +280,8 @@ clients  Python, Node and Go with the gRPC clients that the suite `clients` call
 image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with, and
          Prometheus, Alertmanager and podman-compose for the Compose file; pinned in tests/image
 helm     Go, and with it helm and what checks the chart (suite `helm`), in build/helm, pinned in tests/helm
-monitoring  Prometheus, Alertmanager and what checks the dashboards (suite `monitoring`), pinned in tests/monitoring
+monitoring  Prometheus, Alertmanager, jsonnet and what checks the dashboards (suite `monitoring`), in build/monitoring,
+         pinned in tests/monitoring
 peers    gearmand, Redis, Celery and others that `./dev bench --peers` measures beside Muster
 
 Uses sudo when it is not run as root. Runs `apt-get update` only when a package is missing.
