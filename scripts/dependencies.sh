@@ -22,7 +22,10 @@ DEPS_DEMO=('nginx-light|nginx|nginx-core|nginx-full|nginx-extras')
 DEPS_CLIENTS=(python3-venv 'nodejs?node' 'npm?npm' 'golang-go?go' zsh fish)
 # What builds and runs the image, checks the chart, and checks rules and dashboards; their tools: tests/NAME.
 # shellcheck disable=SC2034  # read by their names, as the others
-DEPS_IMAGE=(buildah podman runc debootstrap)
+DEPS_IMAGE=(
+  buildah podman runc debootstrap golang-github-containernetworking-plugin-dnsname podman-compose python3-yaml
+  prometheus prometheus-alertmanager 'golang-go?go'
+)
 # shellcheck disable=SC2034
 DEPS_HELM=('golang-go?go')
 # shellcheck disable=SC2034
@@ -216,7 +219,13 @@ clients_go() {
   done <tests/clients/go-tools.txt
 }
 
-# What tests/helm and tests/monitoring name in files of their own goes to build/helm and build/monitoring.
+# What tests/image, tests/helm and tests/monitoring name in files of their own goes to build/image-tools, build/helm and
+# build/monitoring.
+deps_image() {
+  local install=$ROOT/tests/image/install_tools
+  if [[ -x $install ]]; then step "image tools" "$install" || warn "not all image tools: their tests will skip"; fi
+}
+
 deps_helm() {
   local install=$ROOT/tests/helm/install_tools
   if [[ -x $install ]]; then step "helm tools" "$install" || warn "not all helm tools: their tests will skip"; fi
@@ -268,7 +277,8 @@ lint     clang 19 (or 18): formatter, analyser, thread sanitizer; shellcheck
 demo     nginx, the web server that the demo downloads from
 clients  Python, Node and Go with the gRPC clients that the suite `clients` calls the service through;
          their libraries go to build/clients, pinned by the files in tests/clients
-image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with
+image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with, and
+         Prometheus, Alertmanager and podman-compose for the Compose file; pinned in tests/image
 helm     Go, and with it helm and what checks the chart (suite `helm`), in build/helm, pinned in tests/helm
 monitoring  Prometheus, Alertmanager, jsonnet and what checks the dashboards (suite `monitoring`), in build/monitoring,
          pinned in tests/monitoring
@@ -299,7 +309,7 @@ verb_deps() {
     fi
   done
   ensure_packages "${groups[@]}"
-  for group in clients helm monitoring; do
+  for group in clients image helm monitoring; do
     if [[ " ${groups[*]} " == *" $group "* ]]; then "deps_$group"; fi
   done
   if [[ " ${groups[*]} " == *' peers '* ]]; then deps_peers; fi
