@@ -10,12 +10,10 @@ load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
 def _generate_impl(ctx):
     folder = ctx.label.name
-    sources, headers = [], []
-    for service in ctx.attr.services:
-        stem = folder + "/" + service.removesuffix(".proto")
-        sources.append(ctx.actions.declare_file(stem + ".grpc.pb.cc"))
-        headers.append(ctx.actions.declare_file(stem + ".grpc.pb.h"))
-    out = headers[0].path.removesuffix("/" + ctx.attr.services[0].removesuffix(".proto") + ".grpc.pb.h")
+    stems = [service[:-len(".proto")] for service in ctx.attr.services]
+    sources = [ctx.actions.declare_file("%s/%s.grpc.pb.cc" % (folder, stem)) for stem in stems]
+    headers = [ctx.actions.declare_file("%s/%s.grpc.pb.h" % (folder, stem)) for stem in stems]
+    out = headers[0].path[:-len("/%s.grpc.pb.h" % stems[0])]
     sets = ctx.attr.proto[ProtoInfo].transitive_descriptor_sets
 
     arguments = ctx.actions.args()

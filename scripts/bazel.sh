@@ -8,12 +8,13 @@ build and test with Bazel, offline, against the libraries of a Debian; format an
   ./dev bazel                     lint, then build everything and run the unit tests
   ./dev bazel lint                buildifier's format and warnings, and whether BUILD.bazel and CMakeLists.txt agree
   ./dev bazel fmt                 buildifier, in place
-  ./dev bazel analyse             loads and analyses every target: unknown names, wrong arrows; compiles nothing
+  ./dev bazel analyse             loads and analyses every target with Debian 12's own Bazel: unknown names, wrong
+                                  arrows; ten seconds, compiles nothing
   ./dev bazel build [TARGET...]   default: //...
   ./dev bazel test [TARGET...]    default: the unit tests; all that Bazel has: ./dev bazel test //tests/...
   ./dev bazel OTHER...            any other command of Bazel: ./dev bazel query 'deps(//service/core)'
 
-Debian 12 has no Bazel that knows modules. So the first use makes a folder with a newer Debian, build/bazel/debian
+Debian 12's Bazel knows no modules. So the first build or test makes a folder with a newer Debian, build/bazel/debian
 (debootstrap; about 3 GB and five minutes), and Bazel runs in it, as root or through sudo. Modules that stand in for
 those of the Bazel Central Registry are made of that Debian's libraries. With a Bazel 8 and the internet none of this
 is needed: `bazel test //tests/unit/...`. MUSTER_BAZEL_SUITE names another suite than sid.
@@ -37,17 +38,28 @@ verb_bazel() {
       verb_deps bazel
       step "format" tests/bazel/lint --fix
       ;;
-    analyse) step "analysis" bazel_offline build --nobuild //... || exit 1 ;;
+    analyse)
+      verb_deps bazel
+      step "analysis (Bazel)" tests/bazel/analyse.py || exit 1
+      ;;
     build)
-      if (($# == 0)); then set -- //...; fi
+      names_targets "$@" || set -- "$@" //...
       step "build (Bazel)" bazel_offline build "$@" || exit 1
       ;;
     test)
-      if (($# == 0)); then set -- --test_tag_filters=unit //tests/...; fi
+      names_targets "$@" || set -- "$@" --test_tag_filters=unit //tests/...
       step "tests (Bazel)" bazel_offline test "$@" || exit 1
       ;;
     *) bazel_offline "$command" "$@" ;;
   esac
+}
+
+names_targets() { # ARGUMENT...: whether one of them is a target and not an option
+  local argument
+  for argument in "$@"; do
+    if [[ $argument != -* ]]; then return 0; fi
+  done
+  return 1
 }
 
 bazel_offline() { # COMMAND ARGUMENT...

@@ -29,7 +29,7 @@ DEPS_HELM=('golang-go?go')
 DEPS_MONITORING=(prometheus prometheus-alertmanager 'nodejs?node' 'npm?npm' python3-venv)
 # What checks Bazel's files, and makes the folder that `./dev bazel` builds in.
 # shellcheck disable=SC2034
-DEPS_BAZEL=(debootstrap 'nodejs?node' 'npm?npm')
+DEPS_BAZEL=(bazel-bootstrap pkg-config debootstrap 'nodejs?node' 'npm?npm')
 DEPS_GROUPS=(build lint demo clients image helm monitoring bazel)
 # What `./dev bench --peers` measures beside Muster. None of the groups, so that `all` and the gate do without.
 # shellcheck disable=SC2034  # read by its name, as the others
@@ -287,7 +287,7 @@ clients  Python, Node and Go with the gRPC clients that the suite `clients` call
 image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with
 helm     Go, and with it helm and what checks the chart (suite `helm`), in build/helm, pinned in tests/helm
 monitoring  Prometheus, Alertmanager and what checks the dashboards (suite `monitoring`), pinned in tests/monitoring
-bazel    buildifier (suite `bazel`), in build/bazel, and debootstrap, with which `./dev bazel` makes its folder
+bazel    buildifier and Debian's Bazel (suite `bazel`), and debootstrap, with which `./dev bazel` makes its folder
 peers    gearmand, Redis, Celery and others that `./dev bench --peers` measures beside Muster
 
 Uses sudo when it is not run as root. Runs `apt-get update` only when a package is missing.

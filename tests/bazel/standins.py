@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """Writes modules that stand in for those of the Bazel Central Registry, made of what this system has installed.
 
-usage: standins.py FOLDER
+usage: standins.py [--workspace PROJECT] FOLDER
 
 FOLDER gets one module for each bazel_dep of MODULE.bazel that is a library (grpc, protobuf, abseil-cpp ...), with the
 targets that the BUILD.bazel files of this project name, and a file standins.bazelrc that puts them in the place of the
 registry's. Headers are those of /usr/include, libraries are asked of pkg-config, protoc and grpc_cpp_plugin are copied
 from /usr/bin. So the checked-in MODULE.bazel is what a user has, and it builds without any network.
+
+With --workspace all this is made for a Bazel that knows no modules, Debian 12's 4.2: FOLDER/project gets links to what
+is in PROJECT, and a WORKSPACE that names the stand-ins, with rules_cc and bazel_skylib among them. That is enough to
+load and analyse every target.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -111,6 +116,45 @@ PROTOBUF_RULES = {
     "bazel/common/proto_info.bzl": 'load(":native.bzl", "NativeProtoInfo")\n\nProtoInfo = NativeProtoInfo\n',
 }
 
+def native_rules(folder, *names):
+    """A rule set whose rules are the ones that an old Bazel has itself: defs.bzl, and a file for each."""
+    each = {name: f"{name} = native.{name}\n" for name in names}
+    return {"BUILD.bazel": "", f"{folder}/BUILD.bazel": "", f"{folder}/defs.bzl": "".join(each.values())} | {
+        f"{folder}/{name}.bzl": text for name, text in each.items()}
+
+
+# For a Bazel without modules: the parts of the rule sets that this project loads.
+OLD_RULES = {
+    "rules_cc": native_rules("cc", "cc_binary", "cc_import", "cc_library", "cc_proto_library", "cc_test", "cc_toolchain",
+                             "cc_toolchain_suite"),
+    # Its own tools load these when they look for toolchains.
+    "rules_java": native_rules("java", "java_binary", "java_import", "java_library", "java_runtime", "java_toolchain"),
+    "rules_proto": native_rules("proto", "proto_library"),
+    # Every test names it; nothing here runs it.
+    "remote_coverage_tools": {"coverage_report_generator.sh": "exit 1\n", "BUILD.bazel": """
+filegroup(
+    name = "coverage_report_generator",
+    srcs = ["coverage_report_generator.sh"],
+    visibility = ["//visibility:public"],
+)
+"""},
+    "bazel_skylib": {"BUILD.bazel": "", "rules/BUILD.bazel": "", "rules/common_settings.bzl": """
+def _string_flag_impl(ctx):
+    return [platform_common.TemplateVariableInfo({ctx.attr.make_variable: ctx.build_setting_value})]
+
+string_flag = rule(
+    implementation = _string_flag_impl,
+    build_setting = config.string(flag = True),
+    attrs = {"make_variable": attr.string()},
+)
+
+def _bool_flag_impl(ctx):
+    return []
+
+bool_flag = rule(implementation = _bool_flag_impl, build_setting = config.bool(flag = True))
+"""},
+}
+
 OPTIONS = """# A registry with nothing in it: what no module stands in for is an error, not a download.
 common --registry=file://{registry}
 common --proto_compiler=@protobuf//:protoc
@@ -165,23 +209,46 @@ def module_files(module):
     return files
 
 
-def main():
-    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
-        print(__doc__)
-        return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
-    root = os.path.abspath(sys.argv[1])
-    shutil.rmtree(root, ignore_errors=True)
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def write_modules(root):
     options = OPTIONS.format(registry=os.path.join(root, "registry"))
     os.makedirs(os.path.join(root, "registry"))
     for module in LIBRARIES:
         for path, text in module_files(module).items():
-            path = os.path.join(root, module, path)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            write(os.path.join(root, module, path), text)
         options += f"common --override_module={module}={os.path.join(root, module)}\n"
-    with open(os.path.join(root, "standins.bazelrc"), "w", encoding="utf-8") as stream:
-        stream.write(options)
+    write(os.path.join(root, "standins.bazelrc"), options)
+
+
+def write_workspace(root, project):
+    workspace = 'workspace(name = "muster")\n'
+    for module in [*LIBRARIES, *OLD_RULES]:
+        folder = os.path.join(root, module)
+        for path, text in (OLD_RULES.get(module) or module_files(module)).items():
+            write(os.path.join(folder, path), text)
+        write(os.path.join(folder, "WORKSPACE"), "")
+        workspace += f'\nlocal_repository(\n    name = "{module}",\n    path = "{folder}",\n)\n'
+    write(os.path.join(root, "project", "WORKSPACE"), workspace)
+    for name in ("BUILD.bazel", "LICENSE", "bazel", "client", "docs", "proto", "service", "tests"):
+        os.symlink(os.path.join(project, name), os.path.join(root, "project", name))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workspace", metavar="PROJECT", help="for a Bazel without modules")
+    parser.add_argument("folder", metavar="FOLDER")
+    arguments = parser.parse_args()
+    root = os.path.abspath(arguments.folder)
+    shutil.rmtree(root, ignore_errors=True)
+    if arguments.workspace:
+        write_workspace(root, os.path.abspath(arguments.workspace))
+    else:
+        write_modules(root)
     return 0
 
 
