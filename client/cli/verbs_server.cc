@@ -1,4 +1,4 @@
-// functions and info.
+// functions, info and health.
 
 #include <algorithm>
 #include <memory>
@@ -73,6 +73,29 @@ ExitCode Info(Session& session) {
   return kOk;
 }
 
+struct HealthFlags {
+  std::string service;
+  bool live = false;
+};
+
+// For whoever looks after a container: a probe is no use when it hangs.
+constexpr base::Duration kHealthTimeout = std::chrono::seconds(5);
+
+ExitCode Health(Session& session, const HealthFlags& flags) {
+  const auto client = session.Connect(session.globals.timeout.value_or(kHealthTimeout));
+  if (!client.ok()) return session.Usage(std::string(client.status().message()), {});
+  const std::string service = flags.live ? "live" : flags.service;
+  const auto serving = client->CheckHealth(service);
+  if (!serving.ok()) return session.Fail("cannot ask for the server's health", serving.status());
+  const std::string text = *serving ? "SERVING" : "NOT_SERVING";
+  if (session.table()) {
+    session.Print(text + "\n");
+  } else {
+    session.PrintJson({{"service", service}, {"status", text}});
+  }
+  return *serving ? kOk : kJobFailed;
+}
+
 }  // namespace
 
 void AddServerVerbs(CLI::App& app, Verb& chosen) {
@@ -84,6 +107,14 @@ void AddServerVerbs(CLI::App& app, Verb& chosen) {
 
   auto* info = app.add_subcommand("info", "Show the server's version, durability and limits");
   info->callback([&chosen] { chosen = [](Session& session) { return Info(session); }; });
+
+  auto* health = app.add_subcommand("health", "Ask over a new connection whether the server takes work");
+  auto asked = std::make_shared<HealthFlags>();
+  auto* live =
+      health->add_flag("--live", asked->live, "Whether it is alive: also while it reads its store and while it drains");
+  health->add_option("--service", asked->service, "What to ask of, as in grpc.health.v1; default the whole server")
+      ->excludes(live);
+  health->callback([asked, &chosen] { chosen = [asked](Session& session) { return Health(session, *asked); }; });
 }
 
 }  // namespace muster::cli

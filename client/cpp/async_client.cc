@@ -5,6 +5,7 @@
 
 #include "client/cpp/detail/core.h"
 #include "client/cpp/detail/durations.h"
+#include "client/cpp/detail/health.h"
 #include "client/cpp/detail/rpc.h"
 #include "client/cpp/status.h"
 
@@ -417,6 +418,9 @@ Result<v1::GetServerInfoResponse> AsyncClient::GetServerInfo(coro::CancelToken& 
 }
 Result<std::vector<v1::Function>> AsyncClient::ListFunctions(coro::CancelToken& token) const {
   return FunctionsTask(core_, token);
+}
+Result<bool> AsyncClient::CheckHealth(std::string service, coro::CancelToken& token) const {
+  return detail::CheckHealth(core_->connection, std::move(service), token);
 }
 
 }  // namespace muster::client

@@ -59,6 +59,9 @@ class AsyncClient {
 
   Result<v1::GetServerInfoResponse> GetServerInfo(coro::CancelToken& token) const;
   Result<std::vector<v1::Function>> ListFunctions(coro::CancelToken& token) const;
+  // Whether the server says SERVING (grpc.health.v1), at once and without retries. `service` is empty or
+  // "muster.v1.FutureService" for whether it takes work, "live" for whether only a restart can help it.
+  Result<bool> CheckHealth(std::string service, coro::CancelToken& token) const;
 
   Future Handle(std::string id) const { return Future(core_, std::move(id)); }
 

@@ -142,6 +142,10 @@ absl::StatusOr<std::vector<v1::Function>> Client::ListFunctions() const {
   return Block(*core_, [&](CancelToken& token) { return Async().ListFunctions(token); });
 }
 
+absl::StatusOr<bool> Client::CheckHealth(const std::string& service) const {
+  return Block(*core_, [&](CancelToken& token) { return Async().CheckHealth(service, token); });
+}
+
 void Client::Interrupt() const { detail::Interrupt(*core_); }
 
 }  // namespace muster::client

@@ -146,6 +146,8 @@ class Client {
 
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo() const;
   absl::StatusOr<std::vector<v1::Function>> ListFunctions() const;
+  // See AsyncClient.
+  absl::StatusOr<bool> CheckHealth(const std::string& service = {}) const;
 
   // A handle for an id that came from elsewhere. Sends nothing.
   Future Handle(const std::string& id) const { return Future(core_, id); }

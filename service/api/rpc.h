@@ -50,6 +50,7 @@ struct CallsShared {
   std::atomic<int64_t> running{0};   // calls that have started and not ended; a plain count
   std::atomic<int64_t> streams{0};   // open AsCompleted, Run and health's Watch among them; a plain count
   std::atomic<bool> serving{false};  // what health says; stored by SetServing, loaded by the loops
+  std::atomic<bool> alive{true};     // what health says of "live"; stored by SetDead, loaded by the loops
 };
 
 struct Rpc {

@@ -99,6 +99,8 @@ class Server::Impl {
   std::vector<executor::Loop*> loops() const;
   absl::Status Start(runtime::Service& service);
   void SetServing(bool serving);
+  void SetDead();
+  void TellWatchers();
   void StopCalls(base::Duration limit);
   void StopLoops();
 
@@ -198,6 +200,15 @@ absl::Status Server::Impl::Start(runtime::Service& service) {
 
 void Server::Impl::SetServing(bool serving) {
   shared.serving.store(serving, std::memory_order_release);
+  TellWatchers();
+}
+
+void Server::Impl::SetDead() {
+  shared.alive.store(false, std::memory_order_release);
+  TellWatchers();
+}
+
+void Server::Impl::TellWatchers() {
   if (server_ == nullptr) return;
   for (PerLoop& each : loops_) {
     each.loop->Post([calls = each.calls.get()] { calls->health_changed.Pulse(); });
@@ -235,6 +246,7 @@ absl::Status Server::Start(runtime::Service& service) { return impl_->Start(serv
 int Server::port() const { return impl_->port; }
 int Server::plaintext_port() const { return impl_->plaintext_port; }
 void Server::SetServing(bool serving) { impl_->SetServing(serving); }
+void Server::SetDead() { impl_->SetDead(); }
 int64_t Server::live_calls() const { return impl_->shared.running.load(std::memory_order_relaxed); }
 void Server::StopCalls(base::Duration limit) { impl_->StopCalls(limit); }
 void Server::StopLoops() { impl_->StopLoops(); }

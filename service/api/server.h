@@ -105,8 +105,11 @@ class Server {
   int port() const;
   int plaintext_port() const;
 
-  // From any thread: what grpc.health.v1 says, for the server ("") and for muster.v1.FutureService.
+  // From any thread: what grpc.health.v1 says, for the server ("") and for muster.v1.FutureService: whether it takes
+  // work. "live" is SERVING from Start to the end, also while the server recovers and drains.
   void SetServing(bool serving);
+  // From any thread: only a restart can help. "live" says NOT_SERVING from now on.
+  void SetDead();
 
   // Calls in progress, over all loops; from any thread.
   int64_t live_calls() const;

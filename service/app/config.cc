@@ -22,6 +22,7 @@ constexpr uint64_t kMillisecond = 1'000, kSecond = 1'000'000, kHour = 3600 * kSe
     static_cast<type& (*)(Config&)>([](Config& config) -> type& { return config.member; }) \
   }
 
+// NOLINTNEXTLINE(readability-function-size): a table
 std::vector<Option> ServerOptions() {
   using enum ValueType;
   return {
@@ -119,8 +120,14 @@ std::vector<Option> LimitOptions() {
       {"limits.batch_max", kCount, MUSTER_FIELD(uint32_t, limits.batch_max), "Items in one SubmitBatch.", 1, 1'000'000},
       {"limits.pending_futures_max", kCount, MUSTER_FIELD(uint64_t, limits.pending_futures_max),
        "Futures that are not done, over all namespaces.", 1, 1'000'000'000},
-      {"limits.namespace_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.namespace_bytes_max),
-       "Bytes that one namespace may hold, retained outcomes included.", kMiB, 64 * kTiB},
+      {"limits.namespace_bytes_max",
+       kBytes,
+       MUSTER_FIELD(uint64_t, limits.namespace_bytes_max),
+       "Bytes that one namespace may hold, retained outcomes included.",
+       kMiB,
+       64 * kTiB,
+       {},
+       "or half of the process' memory limit (cgroup), if that is less"},
       {"limits.namespaces_max", kCount, MUSTER_FIELD(uint32_t, limits.namespaces_max), "Namespaces.", 1, 1'000'000},
       {"limits.waiters_max", kCount, MUSTER_FIELD(uint32_t, limits.waiters_max), "Open Wait, Gather and Call.", 1,
        10'000'000},

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -132,6 +133,7 @@ struct ConfigSources {
   std::string file;                                       // empty: none
   std::map<std::string, std::string> environment;         // all variables; unknown ones are not ours
   std::map<std::string, std::vector<std::string>> flags;  // by option key
+  std::optional<uint64_t> memory_bytes;                   // what the process may use; defaults that grow keep to it
 };
 
 LoadedConfig LoadConfig(const ConfigSources& sources);

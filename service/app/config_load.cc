@@ -170,6 +170,16 @@ void PlaceStore(const ConfigSources& sources, LoadedConfig& loaded) {
   }
 }
 
+// One namespace may fill half of the memory: the rest is for the others, for what is under way, and for the store.
+void FitMemory(const ConfigSources& sources, LoadedConfig& loaded) {
+  constexpr std::string_view kKey = "limits.namespace_bytes_max";
+  std::string& origin = loaded.origins.find(kKey)->second;
+  uint64_t& bytes = loaded.config.limits.namespace_bytes_max;
+  if (origin != "default" || !sources.memory_bytes.has_value() || bytes <= *sources.memory_bytes / 2) return;
+  bytes = std::max<uint64_t>(*sources.memory_bytes / 2, FindOption(kKey)->min);
+  origin = "half of the memory limit";
+}
+
 bool IsAddressOrNetwork(const std::string& text) {
   const size_t slash = text.find('/');
   const std::string host = text.substr(0, slash);
@@ -205,6 +215,7 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
     }
   }
   PlaceStore(sources, loaded);
+  FitMemory(sources, loaded);
   CheckTogether(loaded);
   return loaded;
 }

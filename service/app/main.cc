@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "service/app/cgroup.h"
 #include "service/app/command_line.h"
 #include "service/app/config.h"
 #include "service/app/logging.h"
@@ -102,6 +103,7 @@ int Main(int argc, const char* const* argv, const AddFunctions& add) {
 
   ConfigSources sources;
   sources.environment = Environment();
+  sources.memory_bytes = ReadCgroupLimits().memory_bytes;
   sources.flags = line->flags;
   sources.file = line->config_file;
   if (const auto found = sources.environment.find("MUSTER_CONFIG");

@@ -56,6 +56,9 @@ void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) 
     metrics_.futures[static_cast<size_t>(change.from)].Sub();
   }
   metrics_.futures[static_cast<size_t>(change.to)].Add();
+  if (change.from == core::State::kRunning && change.to == core::State::kQueued && !change.created) {
+    Of(change.kind, change.function).Rerun();
+  }
   if (change.to == core::State::kRunning && !change.restored) {
     const base::Duration delay = change.options != nullptr ? change.options->delay : base::Duration(0);
     metrics_.job_queue.Observe(now - change.create_time - delay);

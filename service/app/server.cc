@@ -18,6 +18,7 @@
 #include "service/api/admin_http.h"
 #include "service/api/server.h"
 #include "service/app/cgroup.h"
+#include "service/app/gauges.h"
 #include "service/app/grpc_log.h"
 #include "service/app/logging.h"
 #include "service/app/observer.h"
@@ -100,7 +101,6 @@ class Assembly {
   void WatchStore();
   void OnStoreFailed(const absl::Status& failure);
   bool durable() const { return journal_ != nullptr; }
-  void CountAtScrapes();
   void WatchLoops();
   absl::Status SayReady();
   bool JobsEndWithin(base::Duration limit);
@@ -190,50 +190,6 @@ void Assembly::MakePool() {
   pool_ = std::make_unique<executor::BlockingPool>(std::move(options));
 }
 
-void Assembly::CountAtScrapes() {
-  struct PerLoop {
-    executor::Loop* loop;
-    metrics::Gauge lag;
-    metrics::Counter blocked;
-  };
-  std::vector<PerLoop> loops;
-  for (executor::Loop* loop : server_->loops()) {
-    loops.push_back({loop, metrics_.LoopLag(loops.size()), metrics_.LoopBlocked(loops.size())});
-  }
-  at_scrapes_ = metrics_.registry.OnScrape([this, loops = std::move(loops)]() mutable {
-    double turns = 0;
-    for (PerLoop& each : loops) {
-      const executor::LoopStats stats = each.loop->stats();
-      turns += static_cast<double>(stats.turns);
-      each.blocked.Mirror(static_cast<double>(stats.blocked_turns));
-      each.lag.Set(Seconds(each.loop->TakeLagMax()));
-    }
-    metrics_.loop_turns.Mirror(turns);
-    const executor::BlockingPoolStats pool = pool_->stats();
-    metrics_.pool_threads.Set(static_cast<double>(pool.threads));
-    metrics_.pool_busy.Set(static_cast<double>(pool.running));
-    metrics_.pool_queue_length.Set(static_cast<double>(pool.queued));
-    metrics_.pool_queue_capacity.Set(static_cast<double>(pool.queue_max));
-    metrics_.pool_abandoned.Set(static_cast<double>(pool.abandoned));
-    metrics_.pool_rejected.Mirror(static_cast<double>(pool.rejected));
-    const executor::ReactorStats reactor = reactor_->stats();
-    metrics_.reactor_fds.Set(static_cast<double>(reactor.watched));
-    metrics_.reactor_events.Mirror(static_cast<double>(reactor.events));
-    metrics_.namespaces.Set(static_cast<double>(service_->NamespaceCount()));
-    metrics_.namespace_bytes.Set(static_cast<double>(service_->BytesHeld()));
-    metrics_.log_dropped.Mirror(static_cast<double>(LogDropped()));
-    if (store_watch_ == nullptr) return;
-    const store::JournalStats store = store_watch_->stats();
-    metrics_.journal_log_bytes.Mirror(static_cast<double>(store.log_bytes));
-    metrics_.store_disk.Set(static_cast<double>(store.disk_bytes));
-    metrics_.store_free.Set(static_cast<double>(store.free_bytes));
-    metrics_.store_rows.Set(static_cast<double>(store.live_rows));
-    metrics_.store_stalls.Mirror(static_cast<double>(store.stalls));
-    metrics_.store_errors.Mirror(static_cast<double>(store.background_errors));
-    metrics_.store_full.Set(store_watch_->full() ? 1 : 0);
-  });
-}
-
 void Assembly::WatchLoops() {
   executor::LoopWatchdog::Options options;
   options.threshold = config_.loop.blocked_after;
@@ -296,6 +252,8 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   threads_ = config_.blocking.threads != 0 ? config_.blocking.threads : DefaultBlockingThreads(cpus_);
   metrics_.SetBuildInfo(Version(), Revision(), GrpcVersion());
   metrics_.SetDurability(config_.durability);
+  metrics_.memory_limit.Set(static_cast<double>(cgroup.memory_bytes.value_or(0)));
+  SetLimits(metrics_, config_.limits);
   process_ = metrics::CollectProcess(metrics_);
   if (!config_.tls.cert.empty()) {
     MUSTER_ASSIGN_OR_RETURN(tls_, TlsFiles::Load({config_.tls.cert, config_.tls.key, config_.tls.client_ca}));
@@ -310,8 +268,8 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   observer_ = std::make_unique<MetricsObserver>(metrics_, *registry_);
   observer_->WhenStoreFails([this](const absl::Status& failure) { OnStoreFailed(failure); });
   MakeService();
-  CountAtScrapes();
   if (durable()) WatchStore();
+  at_scrapes_ = FillAtScrapes(metrics_, {server_->loops(), *pool_, *reactor_, *service_, store_watch_.get()});
   MUSTER_RETURN_IF_ERROR(StartAdmin());
 
   // Ids are never used again, not after a quick restart either: nothing is served in the second that gave the
@@ -400,6 +358,7 @@ void Assembly::OnStoreFailed(const absl::Status& failure) {
   not_ready_.store("the store has failed", std::memory_order_release);
   metrics_.ready.Set(0);
   server_->SetServing(false);
+  server_->SetDead();
 }
 
 absl::Status Assembly::SayReady() {

@@ -16,8 +16,8 @@ class Continuation {
   Continuation() = default;
   // Of a coroutine whose promise is a Runnable that resumes it: a Task.
   template <std::derived_from<Runnable> Promise>
-  Continuation(std::coroutine_handle<Promise> waiter)
-      : runnable_(&waiter.promise()) {}  // NOLINT: the compiler passes a handle
+  // NOLINTNEXTLINE(google-explicit-constructor): the compiler passes a handle
+  Continuation(std::coroutine_handle<Promise> waiter) : runnable_(&waiter.promise()) {}
 
   explicit operator bool() const { return runnable_ != nullptr; }
   // Scheduling it resumes the coroutine.

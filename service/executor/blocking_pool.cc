@@ -130,7 +130,10 @@ std::size_t BlockingPool::Shutdown(base::Duration limit) {
 
 BlockingPoolStats BlockingPool::stats() const {
   base::MutexLock lock(mutex_);
-  return stats_;
+  BlockingPoolStats stats = stats_;
+  // A clock that is read before the lock may stand before what was queued since.
+  if (!queue_.empty()) stats.queue_age = std::max(clock_->Now() - queue_.Front()->submitted_, base::Duration(0));
+  return stats;
 }
 
 }  // namespace muster::executor

@@ -60,6 +60,7 @@ struct BlockingPoolStats {
   std::uint64_t finished = 0;
   base::Duration queue_wait_total{};  // of everything that has started
   base::Duration queue_wait_max{};
+  base::Duration queue_age{};       // now: how long the oldest in the queue has waited
   base::Duration run_time_total{};  // of everything that has finished
 };
 

@@ -31,6 +31,8 @@ bool IsLimit(base::Reason reason) {
 Metrics::Metrics() {
   for (std::size_t i = 0; i < kFutureStates; ++i) futures[i] = registry.GetGauge(Id::kFutures, {kStates[i]});
   job_queue = registry.GetHistogram(Id::kJobQueue);
+  job_queue_age = registry.GetGauge(Id::kJobQueueAge);
+  memory_limit = registry.GetGauge(Id::kMemoryLimit);
   submit_to_done = registry.GetHistogram(Id::kSubmitToDone);
   cancel_latency = registry.GetHistogram(Id::kCancelLatency);
   waits_open = registry.GetGauge(Id::kWaitsOpen);
@@ -96,11 +98,16 @@ FunctionMetrics Metrics::Function(std::string_view name, std::string_view kind) 
   for (std::size_t i = 0; i < function.done_.size(); ++i) {
     function.done_[i] = registry.GetCounter(Id::kFuturesDone, {name, kStates[4 + i]});
   }
-  if (job) function.run_ = registry.GetHistogram(Id::kJobRun, {name});
+  if (job) {
+    function.run_ = registry.GetHistogram(Id::kJobRun, {name});
+    function.reruns_ = registry.GetCounter(Id::kJobReruns, {name});
+  }
   return function;
 }
 
 Gauge Metrics::StreamsOpen(std::string_view rpc) { return registry.GetGauge(Id::kStreamsOpen, {rpc}); }
+
+void Metrics::SetLimit(std::string_view name, double value) { registry.GetGauge(Id::kLimit, {name}).Set(value); }
 
 Gauge Metrics::LoopLag(std::size_t loop) { return registry.GetGauge(Id::kLoopLag, {std::to_string(loop)}); }
 

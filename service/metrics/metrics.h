@@ -52,12 +52,15 @@ class FunctionMetrics {
   void Done(FutureState state) {
     if (state >= FutureState::kSucceeded) done_[static_cast<std::size_t>(state) - 4].Add();
   }
+  // It starts again after a restart of the server.
+  void Rerun() { reruns_.Add(); }
   void Ran(base::Duration took) { run_.Observe(took); }
 
  private:
   friend class Metrics;
   Counter submitted_;
   std::array<Counter, 3> done_;
+  Counter reruns_;
   Histogram run_;
 };
 
@@ -76,6 +79,7 @@ class Metrics {
   Histogram job_queue, submit_to_done, cancel_latency;
   Gauge waits_open, wait_members;
   Counter loop_turns;
+  Gauge job_queue_age, memory_limit;
   Gauge pool_threads, pool_busy, pool_queue_length, pool_queue_capacity, pool_abandoned;
   Histogram pool_queue_wait;
   Counter pool_rejected;
@@ -101,6 +105,8 @@ class Metrics {
   // For what is no job; `kind` is promise, gather, shield or wait_for.
   FunctionMetrics Combinator(std::string_view kind) { return Function("none", kind); }
   Gauge StreamsOpen(std::string_view rpc);
+  // `name` as in the configuration, without "limits." before it.
+  void SetLimit(std::string_view name, double value);
   Gauge LoopLag(std::size_t loop);
   Counter LoopBlocked(std::size_t loop);
 

@@ -39,6 +39,10 @@ enum class Buckets {
     "Futures that ended: succeeded, failed or cancelled.")                                                             \
   X(JobQueue, "muster_job_queue_seconds", kHistogram, kLatency, "",                                                    \
     "From when a job could start to the start of its body.")                                                           \
+  X(JobQueueAge, "muster_job_queue_age_seconds", kGauge, kNone, "",                                                    \
+    "How long the oldest of the jobs that wait for a thread has waited; 0 when none does.")                            \
+  X(JobReruns, "muster_job_reruns_total", kCounter, kNone, "function",                                                 \
+    "Jobs that start again because the server ended while they ran.")                                                  \
   X(JobRun, "muster_job_run_seconds", kHistogram, kDuration, "function", "From the start of a job's body to its end.") \
   X(SubmitToDone, "muster_submit_to_done_seconds", kHistogram, kDuration, "", "From a job's submit to its end.")       \
   X(CancelLatency, "muster_cancel_latency_seconds", kHistogram, kLatency, "",                                          \
@@ -63,6 +67,10 @@ enum class Buckets {
   X(ReactorFds, "muster_reactor_fds", kGauge, kNone, "", "Sockets that the reactor watches.")                          \
   X(ReactorEvents, "muster_reactor_events_total", kCounter, kNone, "", "Events that the reactor has posted.")          \
   X(LimitHits, "muster_limit_hits_total", kCounter, kNone, "reason", "Requests refused because of a limit.")           \
+  X(Limit, "muster_limit", kGauge, kNone, "limit",                                                                     \
+    "A limit in force, by its name in the configuration without limits. before it.")                                   \
+  X(MemoryLimit, "muster_memory_limit_bytes", kGauge, kNone, "",                                                       \
+    "Memory that the process may use by its control group; 0 when nothing limits it.")                                 \
   X(UnretrievedErrors, "muster_unretrieved_errors_total", kCounter, kNone, "",                                         \
     "Failed futures that were forgotten before anybody asked for their error.")                                        \
   X(GraceExpired, "muster_wait_for_grace_expired_total", kCounter, kNone, "",                                          \

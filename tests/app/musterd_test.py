@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -50,7 +51,7 @@ def eventually(check, what):
 class Server:
     """A running musterd. Its log goes to a file, which `lines` reads as JSON."""
 
-    def __init__(self, folder, *arguments, env=None):
+    def __init__(self, folder, *arguments, env=None, **process):
         self.folder = folder
         self.ready_file = os.path.join(folder, "ready.json")
         self.log = os.path.join(folder, "log")
@@ -60,7 +61,7 @@ class Server:
                  "--ready-file", self.ready_file, *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
                 # Its store goes below the folder, as it would below a home.
-                env={**(env or environment()), "XDG_STATE_HOME": folder})
+                env={**(env or environment()), "XDG_STATE_HOME": folder}, **process)
         eventually(lambda: os.path.exists(self.ready_file) or self.process.poll() is not None, "the ready file")
         if self.process.poll() is not None:
             raise AssertionError(f"musterd ended with {self.process.returncode}:\n{self.text()}")
@@ -289,6 +290,53 @@ class Serving(Case):
             eventually(lambda: server.metric('muster_streams_open{rpc="AsCompleted"}') == 0, "the end of the stream")
             self.assertEqual(server.stop(), 0)
 
+    def test_limits_are_shown_and_the_queue_for_threads_has_an_age(self):
+        with self.serve("--limits-waiters-max", "7", "--blocking-threads", "1") as server:
+            self.assertEqual(server.metric('muster_limit{limit="waiters_max"}'), 7)
+            self.assertEqual(server.metric('muster_limit{limit="pending_futures_max"}'), 2_000_000)
+            self.assertGreaterEqual(server.metric("muster_memory_limit_bytes"), 0)
+            self.assertEqual(server.metric("muster_job_queue_age_seconds"), 0)
+            work = '{"data": "x", "rounds": 1000000000}'  # minutes; a cancel is seen between rounds
+            runs, waits = (server.submit("checksum", work) for _ in range(2))
+            eventually(lambda: server.metric("muster_job_queue_age_seconds") > 0.3, "an age of the queue")
+            server.muster("cancel", waits)
+            eventually(lambda: server.metric("muster_job_queue_age_seconds") == 0, "the end of the queue")
+            server.muster("cancel", runs)
+            self.assertEqual(server.stop(), 0)
+
+    def test_health_can_be_asked_for(self):
+        with self.serve("--drain-grace", "20s") as server:
+            self.assertEqual(server.muster("health"), (0, "SERVING\n"))
+            self.assertEqual(server.muster("health", "--live"), (0, "SERVING\n"))
+            self.assertEqual(json.loads(server.muster("health", "-o", "jsonl")[1]), {"service": "", "status": "SERVING"})
+            self.assertEqual(server.muster("health", "--service", "nobody")[0], 5)
+            call = server.start_muster("call", "sleep", "1.5")
+            eventually(lambda: server.metric('muster_futures{state="running"}') == 1, "the start of the job")
+            server.process.send_signal(signal.SIGTERM)
+            eventually(lambda: server.get("/readyz")[0] == 503, "readiness going off")
+            self.assertEqual(server.muster("health"), (1, "NOT_SERVING\n"))
+            self.assertEqual(server.muster("health", "--live"), (0, "SERVING\n"), "while it drains")
+            self.assertEqual(server.process.wait(PATIENCE), 0)
+            call.communicate(timeout=PATIENCE)
+            self.assertEqual(server.muster("health", "--timeout", "1s")[0], 7, "nobody is there")
+
+    def test_a_server_whose_disk_has_failed_is_not_alive(self):
+        # Files end where the limit is, as on a full disk; it comes as an error and not as the signal.
+        def few_bytes():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+        with self.serve(preexec_fn=few_bytes, restore_signals=False) as server:
+            self.assertEqual(server.muster("health", "--live")[0], 0)
+            payload = self.write("payload", "x" * 300_000)
+            for _ in range(8):
+                server.muster("submit", "echo", "--text", "@" + payload, "--timeout", "2s")
+            eventually(lambda: server.metric("muster_store_failed") == 1, "the failure of the store")
+            self.assertEqual(server.metric("muster_ready"), 0)
+            self.assertEqual(server.muster("health"), (1, "NOT_SERVING\n"))
+            self.assertEqual(server.muster("health", "--live"), (1, "NOT_SERVING\n"))
+            self.assertIsNotNone(server.line("the store has failed"))
+
     def test_log_lines_are_json_with_ids_and_without_payloads(self):
         with self.serve("--log-level", "debug") as server:
             trace = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -318,6 +366,8 @@ class Serving(Case):
         with self.serve() as server:
             self.assertIn("succeeded", server.muster("get", done)[1])
             self.assertEqual(json.loads(server.muster("get", runs, "-o", "json")[1])["attempt"], 2)
+            self.assertEqual(server.metric('muster_job_reruns_total{function="sleep"}'), 1)
+            self.assertEqual(server.metric('muster_job_reruns_total{function="echo"}'), 0)
             self.assertEqual(server.muster("promise", "set", promise, "7")[0], 0)
             self.assertEqual(server.line("the store is read")["futures"], 3)
             self.assertEqual(server.muster("cancel", runs)[0], 0)

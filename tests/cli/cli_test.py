@@ -84,7 +84,7 @@ class WithoutServer(unittest.TestCase):
         self.assertIn("did you mean `muster submit`", muster("submitt").stderr)
 
     def test_no_server(self):
-        for arguments in (["ls"], ["call", "echo", "1"], ["wait", "x"], ["gather", "x"], ["watch", "x"], ["info"],
+        for arguments in (["ls"], ["call", "echo", "1"], ["wait", "x"], ["gather", "x"], ["watch", "x"], ["info"], ["health"],
                           ["functions"], ["submit", "echo"], ["promise", "create"], ["cancel", "x"]):
             result = muster(*arguments, "--server", "127.0.0.1:1")
             self.assertEqual(result.returncode, 7, (arguments, result.stderr))
@@ -101,7 +101,7 @@ class WithoutServer(unittest.TestCase):
     def test_bash_completion(self):
         script = muster("completion", "bash").stdout
         self.assertEqual(self.complete_bash(script, "muster "), sorted(
-            "submit call run wait gather watch get ls cancel rm promise functions info admin completion".split()))
+            "submit call run wait gather watch get ls cancel rm promise functions health info admin completion".split()))
         self.assertEqual(self.complete_bash(script, "muster pro"), ["promise"])
         self.assertEqual(self.complete_bash(script, "muster promise "), ["create", "fail", "set"])
         self.assertIn("--first-exception", self.complete_bash(script, "muster wait --fi"))

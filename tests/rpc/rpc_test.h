@@ -80,7 +80,7 @@ class RpcTestBase : public ::testing::Test {
   using Stub = pb::FutureService::Stub;
 
   void StartServer(TestServerOptions options) {
-    server_ = std::make_unique<TestServer>(std::move(options));
+    server_ = std::make_unique<TestServer>(options);
     channel_ = grpc::CreateChannel(server_->target(), grpc::InsecureChannelCredentials());
     stub_ = pb::FutureService::NewStub(channel_);
   }

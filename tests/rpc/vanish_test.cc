@@ -106,7 +106,7 @@ TEST_P(VanishRpc, WithACancelledConnectionInTheMiddleOfMuchTraffic) {
       pb::RunRequest request;
       for (int i = 0; i < 200; ++i) {
         pb::RunRequest::Item& item = *request.add_items();
-        item.set_tag(static_cast<uint64_t>(batch * 200 + i));
+        item.set_tag(static_cast<uint64_t>(batch) * 200 + static_cast<uint64_t>(i));
         *item.mutable_future() = CallOf(i % 2 == 0 ? "echo" : "sleep", i % 2 == 0 ? std::string(2000, 'x') : "5");
       }
       stream->Write(request);
@@ -196,6 +196,21 @@ TEST_P(VanishRpc, HealthFollowsReadiness) {
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
   watching.TryCancel();
+  watch->Finish();
+  {  // it drains, and is alive
+    request.set_service("live");
+    Context context;
+    ASSERT_TRUE(health->Check(&context, request, &response).ok());
+    EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  }
+  Context until_dead;
+  watch = health->Watch(&until_dead, request);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  server_->server().SetDead();
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  until_dead.TryCancel();
   watch->Finish();
   request.set_service("nobody");
   Context context;

@@ -44,6 +44,7 @@ class Connection {
   const std::string& address() const { return address_; }
   const Options& options() const { return options_; }
   Stub& stub() { return *stub_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   grpc::CompletionQueue& queue() { return queue_; }
 
   // Brackets a stream that may outlive whoever opened it.

@@ -11,28 +11,28 @@ namespace {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-bool IsKnown(std::string_view service) { return service.empty() || service == "muster.v1.FutureService"; }
-
-HealthCheckResponse::ServingStatus StatusOf(const CallsShared& shared) {
-  return shared.serving.load(std::memory_order_acquire) ? HealthCheckResponse::SERVING
-                                                        : HealthCheckResponse::NOT_SERVING;
+// Readiness under the two names that clients ask for, liveness under a name of its own.
+HealthCheckResponse::ServingStatus StatusOf(std::string_view service, const CallsShared& shared) {
+  const bool live = service == "live";
+  if (!live && !service.empty() && service != "muster.v1.FutureService") return HealthCheckResponse::SERVICE_UNKNOWN;
+  const std::atomic<bool>& says = live ? shared.alive : shared.serving;
+  return says.load(std::memory_order_acquire) ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
 coro::Task<absl::Status> Check(Rpc& rpc, HealthCheckRequest& request, HealthCheckResponse& response) {
-  if (!IsKnown(request.service())) {
+  response.set_status(StatusOf(request.service(), rpc.shared));
+  if (response.status() == HealthCheckResponse::SERVICE_UNKNOWN) {
     co_return Plain(absl::StatusCode::kNotFound, "no such service");
   }
-  response.set_status(StatusOf(rpc.shared));
   co_return absl::OkStatus();
 }
 
 coro::Task<absl::Status> Watch(Rpc& rpc, HealthCheckRequest& request, StreamWriter<HealthCheckResponse>& out) {
   const StreamPlace place(rpc);
   MUSTER_CO_RETURN_IF_ERROR(place.status());
-  const bool known = IsKnown(request.service());
   HealthCheckResponse response;
   for (;;) {
-    const auto now = known ? StatusOf(rpc.shared) : HealthCheckResponse::SERVICE_UNKNOWN;
+    const auto now = StatusOf(request.service(), rpc.shared);
     if (now != response.status()) {
       response.set_status(now);
       if (!co_await out.Write(response)) co_return absl::CancelledError();

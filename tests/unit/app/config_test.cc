@@ -314,5 +314,21 @@ TEST(HostPortTest, TakesNumericHostsAndLocalhost) {
   }
 }
 
+TEST_F(ConfigTest, ANamespaceGetsHalfOfTheMemoryUnlessSomebodySaysOtherwise) {
+  const auto with = [](uint64_t memory, std::map<std::string, std::string> environment = {}) {
+    ConfigSources sources;
+    sources.memory_bytes = memory;
+    sources.environment = std::move(environment);
+    return Load(std::move(sources));
+  };
+  const uint64_t full = Config().limits.namespace_bytes_max;
+  EXPECT_EQ(with(8 * full).config.limits.namespace_bytes_max, full);
+  EXPECT_EQ(with(8 * full).origins["limits.namespace_bytes_max"], "default");
+  EXPECT_EQ(with(full).config.limits.namespace_bytes_max, full / 2);
+  EXPECT_EQ(with(full).origins["limits.namespace_bytes_max"], "half of the memory limit");
+  EXPECT_EQ(with(1000).config.limits.namespace_bytes_max, 1u << 20) << "the least that is allowed";
+  EXPECT_EQ(with(full, {{"MUSTER_LIMITS_NAMESPACE_BYTES_MAX", "3GiB"}}).config.limits.namespace_bytes_max, 3ull << 30);
+}
+
 }  // namespace
 }  // namespace muster::app

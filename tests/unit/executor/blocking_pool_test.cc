@@ -123,10 +123,13 @@ TEST(BlockingPoolTest, MeasuresQueueWaitAndRunTime) {
                   })
                   .ok());
   started.Wait();
+  EXPECT_EQ(pool.stats().queue_age, seconds(0));
   ASSERT_TRUE(pool.Submit([] {}).ok());
   clock.Advance(seconds(5));
+  EXPECT_EQ(pool.stats().queue_age, seconds(5));
   finish.Open();
   EXPECT_EQ(pool.Shutdown(seconds(30)), 0u);
+  EXPECT_EQ(pool.stats().queue_age, seconds(0));
   EXPECT_EQ(pool.stats().queue_wait_max, seconds(5));
   EXPECT_EQ(pool.stats().run_time_total, seconds(5));
   EXPECT_EQ(seen_wait, seconds(5));

@@ -1,0 +1,80 @@
+#include "service/app/gauges.h"
+
+#include <utility>
+
+#include "service/app/logging.h"
+
+namespace muster::app {
+namespace {
+
+double Seconds(base::Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
+
+struct PerLoop {
+  executor::Loop* loop;
+  metrics::Gauge lag;
+  metrics::Counter blocked;
+};
+
+void FillLoops(metrics::Metrics& metrics, std::vector<PerLoop>& loops) {
+  double turns = 0;
+  for (PerLoop& each : loops) {
+    const executor::LoopStats stats = each.loop->stats();
+    turns += static_cast<double>(stats.turns);
+    each.blocked.Mirror(static_cast<double>(stats.blocked_turns));
+    each.lag.Set(Seconds(each.loop->TakeLagMax()));
+  }
+  metrics.loop_turns.Mirror(turns);
+}
+
+void FillPool(metrics::Metrics& metrics, const executor::BlockingPoolStats& pool) {
+  metrics.pool_threads.Set(static_cast<double>(pool.threads));
+  metrics.pool_busy.Set(static_cast<double>(pool.running));
+  metrics.job_queue_age.Set(Seconds(pool.queue_age));
+  metrics.pool_queue_length.Set(static_cast<double>(pool.queued));
+  metrics.pool_queue_capacity.Set(static_cast<double>(pool.queue_max));
+  metrics.pool_abandoned.Set(static_cast<double>(pool.abandoned));
+  metrics.pool_rejected.Mirror(static_cast<double>(pool.rejected));
+}
+
+void FillStore(metrics::Metrics& metrics, const StoreWatch& watch) {
+  const store::JournalStats store = watch.stats();
+  metrics.journal_log_bytes.Mirror(static_cast<double>(store.log_bytes));
+  metrics.store_disk.Set(static_cast<double>(store.disk_bytes));
+  metrics.store_free.Set(static_cast<double>(store.free_bytes));
+  metrics.store_rows.Set(static_cast<double>(store.live_rows));
+  metrics.store_stalls.Mirror(static_cast<double>(store.stalls));
+  metrics.store_errors.Mirror(static_cast<double>(store.background_errors));
+  metrics.store_full.Set(watch.full() ? 1 : 0);
+}
+
+}  // namespace
+
+std::unique_ptr<metrics::Registry::Collector> FillAtScrapes(metrics::Metrics& metrics, Scraped from) {
+  std::vector<PerLoop> loops;
+  for (executor::Loop* loop : from.loops) {
+    loops.push_back({loop, metrics.LoopLag(loops.size()), metrics.LoopBlocked(loops.size())});
+  }
+  return metrics.registry.OnScrape([&metrics, from = std::move(from), loops = std::move(loops)]() mutable {
+    FillLoops(metrics, loops);
+    FillPool(metrics, from.pool.stats());
+    const executor::ReactorStats reactor = from.reactor.stats();
+    metrics.reactor_fds.Set(static_cast<double>(reactor.watched));
+    metrics.reactor_events.Mirror(static_cast<double>(reactor.events));
+    metrics.namespaces.Set(static_cast<double>(from.service.NamespaceCount()));
+    metrics.namespace_bytes.Set(static_cast<double>(from.service.BytesHeld()));
+    metrics.log_dropped.Mirror(static_cast<double>(LogDropped()));
+    if (from.store != nullptr) FillStore(metrics, *from.store);
+  });
+}
+
+void SetLimits(metrics::Metrics& metrics, const runtime::Limits& limits) {
+  metrics.SetLimit("pending_futures_max", static_cast<double>(limits.pending_futures_max));
+  metrics.SetLimit("waiters_max", static_cast<double>(limits.waiters_max));
+  metrics.SetLimit("wait_members_max", static_cast<double>(limits.wait_members_max));
+  metrics.SetLimit("streams_max", static_cast<double>(limits.streams_max));
+  metrics.SetLimit("namespaces_max", static_cast<double>(limits.namespaces_max));
+  metrics.SetLimit("namespace_bytes_max", static_cast<double>(limits.namespace_bytes_max));
+  metrics.SetLimit("request_ids_max", static_cast<double>(limits.request_ids_max));
+}
+
+}  // namespace muster::app
