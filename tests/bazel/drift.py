@@ -276,6 +276,9 @@ def undeclared_includes(folders, read):
             for file in target.lists.get("SOURCES", []) + target.lists.get("HEADERS", []):
                 for included in INCLUDE.findall(read(f"{folder}/{file}")):
                     owner = owners.get(included)
+                    if not owner and os.path.dirname(included) != folder and not included.startswith(folder + "/"):
+                        yield (f"{folder}/CMakeLists.txt", target.line,
+                               f"{target.name}: {file} includes {included}, which is in no library's HEADERS")
                     if owner and owner not in reached:
                         yield (f"{folder}/CMakeLists.txt", target.line,
                                f"{target.name}: {file} includes {included}, so DEPS needs {owner}")

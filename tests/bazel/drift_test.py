@@ -129,6 +129,8 @@ BREACHES = [
     ("not Starlark", "service/core/BUILD.bazel", "cc_library(", "cc_library((", "not readable"),
     ("an include without a dependency", "service/core/shard.cc", "service/core/shard.h", "service/store/journal.h",
      "so DEPS needs muster_store"),
+    ("an include of another folder's loose header", "service/core/shard.cc", "service/core/shard.h",
+     "tests/unit/core/fixture.h", "which is in no library's HEADERS"),
     ("the module's version", "MODULE.bazel", "1.2.3", "1.2.4", "CMakeLists.txt says 1.2.3"),
     ("the programs' version", "bazel/version.bzl", "1.2.3", "1.2.4", "CMakeLists.txt says 1.2.3"),
     ("a module that is not declared", "MODULE.bazel", '"fmt"', '"format"', "no bazel_dep for fmt"),
