@@ -12,6 +12,7 @@ build and test with Bazel, offline, against the libraries of a Debian; format an
                                   arrows; ten seconds, compiles nothing
   ./dev bazel build [TARGET...]   default: //...
   ./dev bazel test [TARGET...]    default: the unit tests; all that Bazel has: ./dev bazel test //tests/...
+  ./dev bazel consumer            a project that has Muster as a module: tests/bazel/consumer
   ./dev bazel OTHER...            any other command of Bazel: ./dev bazel query 'deps(//service/core)'
 
 Debian 12's Bazel knows no modules. So the first build or test makes a folder with a newer Debian, build/bazel/debian
@@ -50,6 +51,7 @@ verb_bazel() {
       names_targets "$@" || set -- "$@" --test_tag_filters=unit //tests/...
       step "tests (Bazel)" bazel_offline test "$@" || exit 1
       ;;
+    consumer) step "consumer (Bazel)" bazel_offline --project tests/bazel/consumer build //... || exit 1 ;;
     *) bazel_offline "$command" "$@" ;;
   esac
 }

@@ -96,13 +96,19 @@ proto_lang_toolchain(
 )
 """
 
-# What the registry's module of that name lets a user choose, and .bazelrc chooses. Debian's RocksDB has LZ4.
+# What the registry's module of that name lets a user choose. Debian's RocksDB has LZ4, so a build that does not ask for
+# it would get one that the registry's would not be: it is refused.
 WITH_LZ4 = """
 load("@bazel_skylib//rules:common_settings.bzl", "bool_flag")
 
 bool_flag(
     name = "with_lz4",
     build_setting_default = False,
+)
+
+config_setting(
+    name = "lz4",
+    flag_values = {":with_lz4": "True"},
 )
 """
 
@@ -155,6 +161,9 @@ bool_flag = rule(implementation = _bool_flag_impl, build_setting = config.bool(f
 """},
 }
 
+ONLY_WITH_LZ4 = """    deps = select({":lz4": []}, no_match_error = "no LZ4: .bazelrc says --//:lz4"),
+"""
+
 OPTIONS = """# A registry with nothing in it: what no module stands in for is an error, not a download.
 common --registry=file://{registry}
 common --proto_compiler=@protobuf//:protoc
@@ -182,10 +191,10 @@ def flags_of(packages):
     return links, defines
 
 
-def cc_library(name, packages):
+def cc_library(name, packages, more=""):
     links, defines = flags_of(packages)
     return (f'\ncc_library(\n    name = "{name}",\n    defines = {list(dict.fromkeys(defines))!r},\n'
-            f"    linkopts = {links!r},\n)\n").replace("'", '"')
+            f"    linkopts = {links!r},\n{more})\n").replace("'", '"')
 
 
 def module_files(module):
@@ -195,7 +204,7 @@ def module_files(module):
     for label, packages in LIBRARIES[module].items():
         folder, name = label.split(":")
         path = os.path.join(folder, "BUILD.bazel")
-        files[path] = files.get(path, HEAD) + cc_library(name, packages)
+        files[path] = files.get(path, HEAD) + cc_library(name, packages, ONLY_WITH_LZ4 if module == "rocksdb" else "")
     if module == "protobuf":
         files.update(PROTOBUF_RULES)
         files["BUILD.bazel"] += COPIED_PROGRAM.format(name="protoc")
