@@ -7,7 +7,7 @@ build and test with Bazel, offline, against the libraries of a Debian; format an
 
   ./dev bazel                     lint, then build everything and run the unit tests
   ./dev bazel lint                buildifier's format and warnings, and whether BUILD.bazel and CMakeLists.txt agree
-  ./dev bazel fmt                 buildifier, in place
+  ./dev bazel fmt                 writes what both can mend: files and dependencies that CMake has, and the layout
   ./dev bazel analyse             loads and analyses every target with Debian 12's own Bazel: unknown names, wrong
                                   arrows; ten seconds, compiles nothing
   ./dev bazel build [TARGET...]   default: //...

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Holds each BUILD.bazel against the CMakeLists.txt beside it, and its visibility against the arrows of the design.
 
-usage: drift.py [ROOT]
+usage: drift.py [--fix] [ROOT]
 
 Both builds must have the same libraries, programs and tests, of the same sources, headers and dependencies: what one
 has and the other lacks is a finding, `file:line: what is wrong and what to write`. Who may use a folder is derived from
-the arrows of tests/tidy/tidy.py. Exits 1 on a finding. Names: muster_core of CMake is :core in service/core; the table
+the arrows of tests/tidy/tidy.py. Exits 1 on a finding. --fix
+first writes srcs, hdrs and deps of the targets that both have as CMake has them (buildifier then lays them out). Names: muster_core of CMake is :core in service/core; the table
 EXTERNAL translates what comes from elsewhere. Exceptions stand in ONLY_CMAKE, with their reason, and nowhere else.
 """
 
+import argparse
 import os
 import re
 import sys
@@ -284,6 +286,45 @@ def undeclared_includes(folders, read):
                                f"{target.name}: {file} includes {included}, so DEPS needs {owner}")
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Mending
+
+def mended(folder, cmake, places, paths, text):
+    """The text of a BUILD.bazel with srcs, hdrs and deps as CMake has them, for targets that are in both."""
+    lines = text.splitlines(keepends=True)
+    wanted = {bazel_name(target.name): Expected(folder, target, places) for target in cmake if target.kind in RULES}
+    for found in reversed(targets.bazel_targets(text)):
+        expected = wanted.get(found.name)
+        if expected is None or found.kind not in COMPARED:
+            continue
+        kept = set(found.lists.get("srcs", [])) - set(sources_of(folder, expected, found, paths))
+        lists = {"deps": sorted(shortened(name, folder) for name in expected.deps), "hdrs": expected.hdrs,
+                 "srcs": sorted({*expected.srcs, *kept})}
+        # From the end of the target to its beginning, so that positions stay what they are.
+        spans = sorted(((found.spans[name], name) for name in lists if name in found.spans), reverse=True)
+        for (first, last), name in spans:
+            new = [f"    {name} = {lists[name]!r},\n".replace("'", '"')] if lists[name] else []
+            lines[first - 1:last] = new
+        for name, value in lists.items():
+            if value and name not in found.spans:
+                lines.insert(found.line, f"    {name} = {value!r},\n".replace("'", '"'))
+    return "".join(lines)
+
+
+def fix(root):
+    paths, read, folders, places = project_of(root)
+    for folder, cmake in folders.items():
+        path = f"{folder}/BUILD.bazel"
+        text = read(path)
+        try:
+            new = mended(folder, cmake, places, set(paths), text)
+        except Unreadable:
+            continue  # check() says what is wrong
+        if new != text:
+            with open(os.path.join(root, path), "w", encoding="utf-8") as stream:
+                stream.write(new)
+
+
 def compare_versions(read):
     """One version: CMake's, the module's, and what the programs print."""
     version = re.search(r"^project\(muster VERSION (\S+)", read("CMakeLists.txt"), re.MULTILINE)[1]
@@ -306,8 +347,8 @@ def compare_rule_tables(read):
                 yield "MODULE.bazel", 1, f"no bazel_dep for {repository}"
 
 
-def check(root):
-    """All findings below a folder, sorted."""
+def project_of(root):
+    """(all paths, how to read one, CMake's targets by folder, the folder of each)"""
     paths = tidy.project_files(root)
 
     def read(path):
@@ -318,19 +359,26 @@ def check(root):
             return ""
 
     folders = cmake_folders(read, paths)
-    places = places_of(folders)
-    findings = list(compare_versions(read)) + list(compare_rule_tables(read))
-    findings += undeclared_includes(folders, read)
+    return paths, read, folders, places_of(folders)
+
+
+def check(root):
+    """All findings below a folder, sorted, and the number of targets."""
+    paths, read, folders, places = project_of(root)
+    findings = list(compare_versions(read)) + list(compare_rule_tables(read)) + list(undeclared_includes(folders, read))
     for folder, cmake in folders.items():
         findings += compare_folder(folder, cmake, places, read, set(paths))
     return sorted(findings), sum(len(cmake) for cmake in folders.values())
 
 
 def main():
-    root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", ".."))
-    if root in ("-h", "--help") or sys.argv[1:] in (["-h"], ["--help"]):
-        print(__doc__)
-        return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fix", action="store_true")
+    parser.add_argument("root", metavar="ROOT", nargs="?", default=os.path.join(HERE, "..", ".."))
+    arguments = parser.parse_args()
+    root = os.path.abspath(arguments.root)
+    if arguments.fix:
+        fix(root)
     findings, count = check(root)
     for path, line, message in findings:
         print(f"{path}:{line}: {message}")

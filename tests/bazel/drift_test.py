@@ -137,13 +137,17 @@ BREACHES = [
 ]
 
 
-def findings_of(tree):
+def with_tree(tree, use):
     with tempfile.TemporaryDirectory() as root:
         for path, text in tree.items():
             os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
             with open(os.path.join(root, path), "w", encoding="utf-8") as stream:
                 stream.write(text)
-        return [f"{path}:{line}: {message}" for path, line, message in drift.check(root)[0]]
+        return use(root)
+
+
+def findings_of(tree):
+    return with_tree(tree, lambda root: [f"{path}:{line}: {message}" for path, line, message in drift.check(root)[0]])
 
 
 class Drift(unittest.TestCase):
@@ -161,6 +165,18 @@ class Drift(unittest.TestCase):
                     tree[path] = tree[path].replace(old, new)
                 found = findings_of(tree)
                 self.assertTrue(any(expected in finding for finding in found), f"{expected!r} is not in {found}")
+
+    def test_fix_writes_what_cmake_has(self):
+        tree = dict(TREE)
+        tree["service/core/BUILD.bazel"] = CORE.replace('srcs = ["shard.cc"],\n    ', "").replace("@fmt", "@curl")
+        tree["tests/unit/core/BUILD.bazel"] = TEST.replace("core_test.cc", "old.cc").replace('        "//service/core",\n', "")
+        self.assertEqual(len(findings_of(tree)), 6)
+
+        def fixed(root):
+            drift.fix(root)
+            return drift.check(root)[0]
+
+        self.assertEqual(with_tree(tree, fixed), [])
 
     def test_labels_have_one_full_and_one_short_form(self):
         for short, package, full in (

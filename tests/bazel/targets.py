@@ -16,6 +16,7 @@ class Target:
     line: int
     lists: dict  # {"SOURCES": [...]} of CMake, {"srcs": [...]} of Bazel
     text: dict = dataclasses.field(default_factory=dict)  # what is one string: SUITE, name
+    spans: dict = dataclasses.field(default_factory=dict)  # {"srcs": its first and last line}, of Bazel
 
 
 class Unreadable(Exception):
@@ -82,6 +83,7 @@ def bazel_targets(text):
             continue
         target = Target(kind, "", call.lineno, {})
         for keyword in call.keywords:
+            target.spans[keyword.arg] = (keyword.lineno, keyword.end_lineno)
             try:
                 value = ast.literal_eval(keyword.value)
             except ValueError:
