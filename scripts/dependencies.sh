@@ -26,7 +26,7 @@ DEPS_IMAGE=(buildah podman runc debootstrap)
 # shellcheck disable=SC2034
 DEPS_HELM=('golang-go?go')
 # shellcheck disable=SC2034
-DEPS_MONITORING=(prometheus prometheus-alertmanager 'nodejs?node' 'npm?npm' python3-venv)
+DEPS_MONITORING=(prometheus prometheus-alertmanager jsonnet python3-yaml 'nodejs?node' 'npm?npm')
 # What checks Bazel's files, and makes the folder that `./dev bazel` builds in.
 # shellcheck disable=SC2034
 DEPS_BAZEL=(bazel-bootstrap pkg-config debootstrap 'nodejs?node' 'npm?npm')
@@ -286,7 +286,8 @@ clients  Python, Node and Go with the gRPC clients that the suite `clients` call
          their libraries go to build/clients, pinned by the files in tests/clients
 image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with
 helm     Go, and with it helm and what checks the chart (suite `helm`), in build/helm, pinned in tests/helm
-monitoring  Prometheus, Alertmanager and what checks the dashboards (suite `monitoring`), pinned in tests/monitoring
+monitoring  Prometheus, Alertmanager, jsonnet and what checks the dashboards (suite `monitoring`), in build/monitoring,
+         pinned in tests/monitoring
 bazel    buildifier and Debian's Bazel (suite `bazel`), and debootstrap, with which `./dev bazel` makes its folder
 peers    gearmand, Redis, Celery and others that `./dev bench --peers` measures beside Muster
 
