@@ -166,12 +166,15 @@ ONLY_WITH_LZ4 = """    deps = select({":lz4": []}, no_match_error = "no LZ4: .ba
 
 OPTIONS = """# A registry with nothing in it: what no module stands in for is an error, not a download.
 common --registry=file://{registry}
-common --proto_compiler=@protobuf//:protoc
-common --proto_toolchain_for_cc=@protobuf//:cc_toolchain
+# By the names that Bazel 7 gives modules: they hold also where a project does not name protobuf itself.
+common --proto_compiler=@@protobuf~//:protoc
+common --proto_toolchain_for_cc=@@protobuf~//:cc_toolchain
 # This Bazel is older than the one that MODULE.bazel asks for.
 common --check_direct_dependencies=off
 common --check_bazel_compatibility=warning
 common --lockfile_mode=off
+# As in Bazel 8: modules alone.
+common --noenable_workspace
 """
 
 
