@@ -50,6 +50,8 @@ struct CallsShared {
   std::atomic<int64_t> running{0};   // calls that have started and not ended; a plain count
   std::atomic<int64_t> streams{0};   // open AsCompleted, Run and health's Watch among them; a plain count
   std::atomic<bool> serving{false};  // what health says; stored by SetServing, loaded by the loops
+  // There is TLS, and a listener without it for probes: what comes in by that one may ask for health alone.
+  bool plaintext_is_for_probes = false;  // set before the loops run
   std::atomic<bool> alive{true};     // what health says of "live"; stored by SetDead, loaded by the loops
 };
 

@@ -172,6 +172,7 @@ absl::Status Server::Impl::Start(runtime::Service& service) {
   builder_.AddListeningPort(options.listen, credentials, &port);
   if (!options.plaintext_listen.empty()) {
     builder_.AddListeningPort(options.plaintext_listen, grpc::InsecureServerCredentials(), &plaintext_port);
+    shared.plaintext_is_for_probes = options.credentials != nullptr;
   }
   builder_.RegisterService(&service_);
   builder_.RegisterService(&health_);

@@ -57,7 +57,7 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";
   // Null: plaintext.
   std::shared_ptr<grpc::ServerCredentials> credentials;
-  // A second plaintext listener for probes and the like when `credentials` asks for TLS; empty: none.
+  // A second listener, without TLS; empty: none. Where `credentials` asks for TLS it answers health checks alone.
   std::string plaintext_listen;
   ServerInfo info;
   // Message sizes and the longest poll are taken from here; the same limits the runtime::Service has.

@@ -29,7 +29,8 @@ std::vector<Option> ServerOptions() {
       {"grpc.listen", kAddress, MUSTER_FIELD(std::string, grpc.listen),
        "Where gRPC is served: a numeric address or localhost, and a port; port 0 takes any free one."},
       {"grpc.plaintext_listen", kText, MUSTER_FIELD(std::string, grpc.plaintext_listen),
-       "A second gRPC listener without TLS, for probes of the machine itself; an address as in grpc.listen."},
+       "A second gRPC listener without TLS; an address as in grpc.listen. Where tls.cert is set it answers health "
+       "checks alone, and is for probes."},
       {"grpc.connection_age_max",
        kDuration,
        MUSTER_FIELD(base::Duration, grpc.connection_age_max),

@@ -255,7 +255,7 @@ void CheckTogether(LoadedConfig& loaded) {
   if (!config.grpc.plaintext_listen.empty()) {
     if (!ParseHostPort(config.grpc.plaintext_listen, &plaintext)) {
       fail("grpc.plaintext_listen", fmt::format("\"{}\" is no address", config.grpc.plaintext_listen));
-    } else if (!config.insecure && !IsLoopback(plaintext.host)) {
+    } else if (!tls && !config.insecure && !IsLoopback(plaintext.host)) {
       fail("grpc.plaintext_listen",
            fmt::format("{} is not loopback, and this listener has no TLS; set insecure to allow it",
                        config.grpc.plaintext_listen));

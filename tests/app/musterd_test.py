@@ -515,6 +515,29 @@ class Tls(Case):
             self.assertFalse(self.handshake(server, "server"))
             self.assertEqual(server.stop(), 0)
 
+    def test_the_listener_for_probes_tells_health_and_nothing_else(self):
+        self.make("a")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            probes = "127.0.0.1:%d" % taken.getsockname()[1]
+        with self.serve("--tls-cert", self.path("a.pem"), "--tls-key", self.path("a.key"), "--grpc-plaintext-listen",
+                        probes) as server:
+            self.assertEqual(server.muster("--ca", self.path("a.pem"), "health"), (0, "SERVING\n"))
+            self.assertEqual(server.muster("--ca", self.path("a.pem"), "call", "echo", "1")[0], 0)
+            server.grpc = probes
+            self.assertEqual(server.muster("health"), (0, "SERVING\n"))
+            self.assertEqual(server.muster("health", "--live"), (0, "SERVING\n"))
+            for arguments in (["call", "echo", "1"], ["ls"], ["info"], ["run", "echo"], ["watch", "--group", "g"]):
+                status, out = server.muster(*arguments)
+                self.assertEqual(status, 6, (arguments, out))
+                self.assertIn("this listener has no TLS and answers health checks alone", out)
+            self.assertEqual(server.stop(), 0)
+        # So it may be reached from elsewhere, as by a kubelet.
+        self.assertEqual(run("--validate", "--durability=none", "--tls-cert", self.path("a.pem"), "--tls-key",
+                             self.path("a.key"), "--grpc-plaintext-listen", "0.0.0.0:7413")[0], 0)
+        status, _, err = run("--validate", "--durability=none", "--grpc-plaintext-listen", "0.0.0.0:7413")
+        self.assertEqual(status, 2)
+        self.assertIn("grpc.plaintext_listen", err)
+
     def test_bad_files_are_named_at_the_start(self):
         self.make("a")
         self.make("b")

@@ -3,6 +3,8 @@
 #include <exception>
 #include <utility>
 
+#include <grpc/grpc_security_constants.h>
+
 #include "fmt/format.h"
 
 #include "service/api/status.h"
@@ -22,6 +24,13 @@ void CountRefusal(metrics::Metrics* metrics, const absl::Status& status) {
       reason == base::Reason::kSetTooLarge || reason == base::Reason::kNestingTooDeep) {
     metrics->LimitHit(*reason);
   }
+}
+
+// Whether it came over TLS.
+bool IsSecure(const grpc::ServerContext& context) {
+  const auto types = context.auth_context()->FindPropertyValues(GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
+  return !types.empty() &&
+         (types.front() == GRPC_TLS_TRANSPORT_SECURITY_TYPE || types.front() == GRPC_SSL_TRANSPORT_SECURITY_TYPE);
 }
 
 }  // namespace
@@ -74,6 +83,10 @@ void CallBase::Start() {
   }
   if (!method_.always() && loop_.service->recovering()) {
     End(base::Refuse(base::Reason::kRecovering, "the server has just started and reads its store; try again soon"));
+    return;
+  }
+  if (loop_.shared.plaintext_is_for_probes && !method_.always() && !IsSecure(context())) {
+    End(Plain(absl::StatusCode::kPermissionDenied, "this listener has no TLS and answers health checks alone"));
     return;
   }
   auto handle = Handle(*rpc_).Launch(&OnHandled, this);
