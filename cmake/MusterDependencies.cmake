@@ -24,6 +24,6 @@ find_package(spdlog CONFIG REQUIRED)
 # The embedded store.
 find_package(RocksDB CONFIG REQUIRED)
 
-if(PROJECT_IS_TOP_LEVEL)
+if(PROJECT_IS_TOP_LEVEL AND MUSTER_TESTS)
   find_package(GTest REQUIRED)
 endif()
