@@ -22,9 +22,9 @@ DEPS_DEMO=('nginx-light|nginx|nginx-core|nginx-full|nginx-extras')
 DEPS_CLIENTS=(python3-venv 'nodejs?node' 'npm?npm' 'golang-go?go' zsh fish)
 # What builds and runs the image, checks the chart, and checks rules and dashboards; their tools: tests/NAME.
 # shellcheck disable=SC2034  # read by their names, as the others
-DEPS_IMAGE=(buildah podman runc debootstrap)
+DEPS_IMAGE=(buildah podman runc catatonit debootstrap)
 # shellcheck disable=SC2034
-DEPS_HELM=('golang-go?go')
+DEPS_HELM=('golang-go?go' python3-yaml openssl)
 # shellcheck disable=SC2034
 DEPS_MONITORING=(prometheus prometheus-alertmanager jsonnet python3-yaml 'nodejs?node' 'npm?npm')
 DEPS_GROUPS=(build lint demo clients image helm monitoring)
