@@ -56,7 +56,8 @@ exec:
 {{- mulf $number (get $units (regexFind "[a-zA-Z]+$" .) | default 1) | int64 }}
 {{- end }}
 
-{{- /* A size of musterd such as 10 GiB, 500mb or a number in bytes: a quantity but for a B, spaces, and letters of either case. */ -}}
+{{- /* A size of musterd such as 10 GiB, 500mb or a number in bytes: a quantity but for a B, spaces, and letters of either case.
+Numbers of a values file are floats, which toString writes as 1e+07. */ -}}
 {{- define "muster.sizeBytes" -}}
-{{- include "muster.bytes" (toString . | upper | nospace | trimSuffix "B" | replace "I" "i" | replace "K" "k" | replace "ki" "Ki") }}
+{{- include "muster.bytes" (kindIs "float64" . | ternary (int64 . | toString) (toString .) | upper | nospace | trimSuffix "B" | replace "I" "i" | replace "K" "k" | replace "ki" "Ki") }}
 {{- end }}

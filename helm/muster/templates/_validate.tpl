@@ -61,7 +61,7 @@
 {{- end }}
 {{- if $store.bytes_max }}
 {{- if gt (include "muster.sizeBytes" $store.bytes_max | int64) $size }}
-{{- fail (printf "config.store.bytes_max is %s, more than persistence.size (%s)." (toString $store.bytes_max) (toString $values.persistence.size)) }}
+{{- fail (printf "config.store.bytes_max is %s, more than persistence.size (%s)." (kindIs "float64" $store.bytes_max | ternary (int64 $store.bytes_max | toString) (toString $store.bytes_max)) (toString $values.persistence.size)) }}
 {{- end }}
 {{- end }}
 {{- end }}
