@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the chart refuses, and the words that it says: each sentence of templates/_validate.tpl, and the schema.
+"""What the chart refuses, and the words that it says: each sentence of its templates, and the schema.
 
 usage: refusals_test.py [TEST...]
 """
@@ -34,6 +34,8 @@ CONTRADICTIONS = [
     ({"service.type": "NodePort", "service.loadBalancerClass": "own"}, ["service.loadBalancerClass", "NodePort"]),
     ({"podDisruptionBudget.enabled": True, "podDisruptionBudget.maxUnavailable": 0},
      ["podDisruptionBudget.maxUnavailable is 0", "no node could ever be drained"]),
+    ({"metrics.prometheusRule.enabled": True, "metrics.prometheusRule.disabled": ["MusterDown"]},
+     ["metrics.prometheusRule.disabled", "no alert MusterDown", "docs/runbooks"]),
     ({"metrics.serviceMonitor.enabled": True, "metrics.podMonitor.enabled": True}, ["both enabled", "counted twice"]),
 ]
 
@@ -112,7 +114,8 @@ class Refusals(unittest.TestCase):
 
     def test_every_sentence_has_its_case(self):
         """Those that ask a cluster are the only ones without."""
-        text = VALIDATE.read_text(encoding="utf-8")
+        files = [path for path in sorted((chart.CHART / "templates").rglob("*")) if path.is_file()]
+        text = "".join(path.read_text(encoding="utf-8") for path in files)
         sentences = re.findall(r'fail \(?(?:printf )?"((?:[^"\\]|\\.)*)"', text)
         self.assertEqual(len(sentences), text.count("{{- fail "))
         said = [self.refusal(values) for values, _ in CONTRADICTIONS]
