@@ -35,16 +35,19 @@ class Refused(Exception):
 
 def helm(*arguments):
     """What helm prints. Its remarks about symbolic links, which the chart has on purpose, are left out."""
-    ran = subprocess.run([HELM, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    environment = {**os.environ, "KUBECONFIG": os.devnull}  # no cluster of whoever runs this
+    ran = subprocess.run([HELM, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment)
     said = "\n".join(line for line in ran.stderr.splitlines() if not line.startswith("walk.go:"))
     if ran.returncode:
         raise Refused(said + ran.stdout)
     return ran.stdout
 
 
-def render_text(values=None, files=(), version="1.32", release="muster", namespace="shop", chart=CHART):
-    """The manifests that these values make, as one text."""
+def render_text(values=None, files=(), version="1.32", release="muster", namespace="shop", chart=CHART, cluster=None):
+    """The manifests that these values make, as one text. The URL of a cluster is what `lookup` asks."""
     arguments = ["template", release, str(chart), "--namespace", namespace, "--kube-version", version]
+    if cluster:
+        arguments += ["--dry-run=server", "--kube-apiserver", cluster]
     for file in files:
         arguments += ["--values", str(file)]
     if not values:

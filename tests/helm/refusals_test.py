@@ -8,8 +8,8 @@ import re
 import unittest
 
 import chart
+from cluster import Cluster
 
-TLS = {"tls.enabled": True, "tls.existingSecret": "muster-tls"}
 VALIDATE = chart.CHART / "templates/_validate.tpl"
 
 # Values that contradict one another: (values, what the refusal must say). Everything here passes the schema.
@@ -37,6 +37,15 @@ CONTRADICTIONS = [
     ({"metrics.prometheusRule.enabled": True, "metrics.prometheusRule.disabled": ["MusterDown"]},
      ["metrics.prometheusRule.disabled", "no alert MusterDown", "docs/runbooks"]),
     ({"metrics.serviceMonitor.enabled": True, "metrics.podMonitor.enabled": True}, ["both enabled", "counted twice"]),
+]
+
+# What only a cluster shows: (keys of the Secret muster-tls or None, value for tls.clientCAKey, what is said or None).
+OF_THE_CLUSTER = [
+    (None, "", ['there is no Secret "muster-tls" in namespace "shop"', "kubectl -n shop create secret tls muster-tls"]),
+    (["tls.crt"], "", ['the Secret "muster-tls" has no key "tls.key"']),
+    (["tls.crt", "tls.key"], "ca.crt", ['the Secret "muster-tls" has no key "ca.crt"']),
+    (["tls.crt", "tls.key", "ca.crt"], "ca.crt", None),
+    (["tls.crt", "tls.key"], "", None),
 ]
 
 # What the chart sets itself in musterd's configuration: (key, value, what to use instead).
@@ -93,11 +102,16 @@ BY_THE_SCHEMA = [
 
 
 class Refusals(unittest.TestCase):
+    said = {}  # two tests ask for the same ones
+
     def refusal(self, values):
         """What helm says of values given by path; null reaches the chart, as with `--set key=null`."""
-        with self.assertRaises(chart.Refused, msg=f"{values} was taken") as caught:
-            chart.render_text(chart.merged(*(chart.nested(path, value) for path, value in values.items())))
-        return str(caught.exception)
+        key = str(values)
+        if key not in self.said:
+            with self.assertRaises(chart.Refused, msg=f"{values} was taken") as caught:
+                chart.render_text(chart.merged(*(chart.nested(path, value) for path, value in values.items())))
+            self.said[key] = str(caught.exception)
+        return self.said[key]
 
     def test_contradictions(self):
         for values, words in CONTRADICTIONS:
@@ -112,19 +126,42 @@ class Refusals(unittest.TestCase):
             with self.subTest(key=key):
                 self.assertIn(f"config.{key} is set by the chart: use {instead}.", self.refusal({f"config.{key}": value}))
 
+    def ask_a_cluster(self, keys, client_ca, namespace="shop"):
+        tls = {"enabled": True, "existingSecret": "muster-tls", "clientCAKey": client_ca}
+        with Cluster(namespace, {} if keys is None else {"muster-tls": keys}) as url:
+            return chart.render_text({"tls": tls}, cluster=url)
+
+    def test_secrets_of_the_cluster(self):
+        for keys, client_ca, words in OF_THE_CLUSTER:
+            with self.subTest(keys=keys, client_ca=client_ca):
+                if words is None:
+                    self.assertIn("kind: StatefulSet", self.ask_a_cluster(keys, client_ca))
+                    continue
+                with self.assertRaises(chart.Refused) as caught:
+                    self.ask_a_cluster(keys, client_ca)
+                for word in words:
+                    self.assertIn(word, str(caught.exception))
+
+    def test_without_the_namespace_nothing_is_known_of_secrets(self):
+        """`helm install --create-namespace` makes it after this."""
+        self.assertIn("kind: StatefulSet", self.ask_a_cluster(None, "", namespace=None))
+
     def test_every_sentence_has_its_case(self):
-        """Those that ask a cluster are the only ones without."""
         files = [path for path in sorted((chart.CHART / "templates").rglob("*")) if path.is_file()]
         text = "".join(path.read_text(encoding="utf-8") for path in files)
         sentences = re.findall(r'fail \(?(?:printf )?"((?:[^"\\]|\\.)*)"', text)
         self.assertEqual(len(sentences), text.count("{{- fail "))
         said = [self.refusal(values) for values, _ in CONTRADICTIONS]
         said += [self.refusal({f"config.{key}": value}) for key, value, _ in OF_THE_CHART]
+        for keys, client_ca, words in OF_THE_CLUSTER:
+            if words:
+                with self.assertRaises(chart.Refused) as caught:
+                    self.ask_a_cluster(keys, client_ca)
+                said.append(str(caught.exception))
         for sentence in sentences:
             with self.subTest(sentence=sentence):
                 pattern = ".*".join(re.escape(part) for part in re.split(r"%[dsqv]", sentence))
-                asks_a_cluster = sentence.startswith("tls.existingSecret: ")
-                self.assertEqual(any(re.search(pattern, one) for one in said), not asks_a_cluster)
+                self.assertTrue(any(re.search(pattern, one) for one in said))
 
     def test_options_of_the_chart_are_all_here(self):
         owned = re.search(r"\$owned := dict (.*) }}", VALIDATE.read_text(encoding="utf-8"))[1]
