@@ -35,22 +35,29 @@
 {{- .Values.terminationGracePeriodSeconds | default (include "muster.drainSeconds" .) | int }}
 {{- end }}
 
-{{- /* Where Kubernetes can sleep for a container, it does; else musterd's own function does: there is no shell. */ -}}
+{{- /* Where Kubernetes can sleep for a container, it does; else musterd's own function does: there is no shell. With TLS
+nobody in the container has a certificate to call that with, so an old Kubernetes sends SIGTERM at once. */ -}}
 {{- define "muster.preStop" -}}
+{{- if .Values.drain.preStopSeconds -}}
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}
 sleep:
   seconds: {{ .Values.drain.preStopSeconds }}
-{{- else -}}
+{{- else if not .Values.tls.enabled -}}
 exec:
   command: [/usr/bin/muster, call, sleep, {{ .Values.drain.preStopSeconds | toString | quote }}]
 {{- end }}
 {{- end }}
+{{- end }}
 
-{{- /* A quantity such as 8Gi, 500M or 1e9 in bytes. */ -}}
+{{- /* A quantity of Kubernetes such as 8Gi or 500M in bytes. */ -}}
 {{- define "muster.bytes" -}}
-{{- $text := . | toString }}
-{{- $number := regexFind "^[0-9.]+" $text | float64 }}
-{{- $unit := trimPrefix (regexFind "^[0-9.]+" $text) $text }}
-{{- $units := dict "" 1 "k" 1e3 "K" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "KB" 1e3 "MB" 1e6 "GB" 1e9 "TB" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "KiB" 1024 "MiB" 1048576 "GiB" 1073741824 "TiB" 1099511627776 }}
-{{- mulf $number (get $units $unit | default 1) | int64 }}
+{{- $number := regexFind "^[0-9.]+" . | float64 }}
+{{- $units := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 }}
+{{- mulf $number (get $units (regexFind "[a-zA-Z]+$" .) | default 1) | int64 }}
+{{- end }}
+
+{{- /* A size of musterd such as 10 GiB, 500mb or a number in bytes: a quantity but for a B, spaces, and letters of either case.
+Numbers of a values file are floats, which toString writes as 1e+07. */ -}}
+{{- define "muster.sizeBytes" -}}
+{{- include "muster.bytes" (kindIs "float64" . | ternary (int64 . | toString) (toString .) | upper | nospace | trimSuffix "B" | replace "I" "i" | replace "K" "k" | replace "ki" "Ki") }}
 {{- end }}

@@ -55,13 +55,29 @@
 {{- $store := $values.config.store | default dict }}
 {{- if and $values.persistence.enabled (ne $values.durability "none") (not $values.persistence.existingClaim) }}
 {{- $size := include "muster.bytes" $values.persistence.size | int64 }}
-{{- $free := include "muster.bytes" ($store.free_bytes_min | default "256MiB") | int64 }}
+{{- $free := include "muster.sizeBytes" ($store.free_bytes_min | default "256MiB") | int64 }}
 {{- if lt $size (mul 2 $free) }}
 {{- fail (printf "persistence.size is %s, less than twice config.store.free_bytes_min (%s): new futures would be refused with STORE_FULL almost at once. Give the volume more room." (toString $values.persistence.size) (toString ($store.free_bytes_min | default "256MiB"))) }}
 {{- end }}
 {{- if $store.bytes_max }}
-{{- if gt (include "muster.bytes" $store.bytes_max | int64) $size }}
-{{- fail (printf "config.store.bytes_max is %s, more than persistence.size (%s)." (toString $store.bytes_max) (toString $values.persistence.size)) }}
+{{- if gt (include "muster.sizeBytes" $store.bytes_max | int64) $size }}
+{{- fail (printf "config.store.bytes_max is %s, more than persistence.size (%s)." (kindIs "float64" $store.bytes_max | ternary (int64 $store.bytes_max | toString) (toString $store.bytes_max)) (toString $values.persistence.size)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- $service := $values.service }}
+{{- if eq $service.type "ClusterIP" }}
+{{- range $key := list "nodePort" "externalTrafficPolicy" }}
+{{- if get $service $key }}
+{{- fail (printf "service.%s is %s while service.type is ClusterIP, which has none: set service.type to NodePort or LoadBalancer, or leave it out." $key (get $service $key | toString)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if ne $service.type "LoadBalancer" }}
+{{- range $key := list "loadBalancerClass" "loadBalancerSourceRanges" }}
+{{- if get $service $key }}
+{{- fail (printf "service.%s is set while service.type is %s: only a LoadBalancer heeds it." $key $service.type) }}
 {{- end }}
 {{- end }}
 {{- end }}
