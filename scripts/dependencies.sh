@@ -23,11 +23,11 @@ DEPS_CLIENTS=(python3-venv 'nodejs?node' 'npm?npm' 'golang-go?go' zsh fish)
 # What builds and runs the image, checks the chart, and checks rules and dashboards; their tools: tests/NAME.
 # shellcheck disable=SC2034  # read by their names, as the others
 DEPS_IMAGE=(
-  buildah podman runc debootstrap golang-github-containernetworking-plugin-dnsname podman-compose python3-yaml
+  buildah podman runc catatonit debootstrap golang-github-containernetworking-plugin-dnsname podman-compose python3-yaml
   prometheus prometheus-alertmanager 'golang-go?go'
 )
 # shellcheck disable=SC2034
-DEPS_HELM=('golang-go?go')
+DEPS_HELM=('golang-go?go' python3-yaml openssl)
 # shellcheck disable=SC2034
 DEPS_MONITORING=(prometheus prometheus-alertmanager jsonnet python3-yaml 'nodejs?node' 'npm?npm')
 # What checks Bazel's files, and makes the folder that `./dev bazel` builds in.
