@@ -16,7 +16,7 @@ build and test with Bazel, offline, against the libraries of a Debian; format an
   ./dev bazel OTHER...            any other command of Bazel: ./dev bazel query 'deps(//service/core)'
 
 Debian 12's Bazel knows no modules. So the first build or test makes a folder with a newer Debian, build/bazel/debian
-(debootstrap; about 3 GB and five minutes), and Bazel runs in it, as root or through sudo. Modules that stand in for
+(debootstrap; about 2 GB and five minutes), and Bazel runs in it, as root or through sudo. Modules that stand in for
 those of the Bazel Central Registry are made of that Debian's libraries. With a Bazel 8 and the internet none of this
 is needed: `bazel test //tests/unit/...`. MUSTER_BAZEL_SUITE names another suite than sid.
 TEXT

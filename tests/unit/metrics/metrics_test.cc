@@ -35,6 +35,7 @@ void TouchEverything(Metrics& metrics) {
   metrics.Function("echo", "async");
   metrics.StreamsOpen("Run");
   metrics.LoopBlocked(0);
+  metrics.SetLimit("waiters_max", 1);
   metrics.LoopLag(0);
   metrics.SetBuildInfo("0.1.0", "abc", "1.51.1");
   metrics.SetDurability("none");
