@@ -126,6 +126,17 @@ class Refusals(unittest.TestCase):
             with self.subTest(key=key):
                 self.assertIn(f"config.{key} is set by the chart: use {instead}.", self.refusal({f"config.{key}": value}))
 
+    def test_options_that_the_chart_sets_by_their_other_names(self):
+        """A flag or a variable would win over the file."""
+        for key, _, instead in OF_THE_CHART:
+            flag, variable = "--" + key.replace(".", "-").replace("_", "-"), "MUSTER_" + key.replace(".", "_").upper()
+            for values, word in (({"extraArgs": [f"{flag}=1"]}, f"extraArgs has {flag}=1"),
+                                 ({"extraArgs": ["--loops=2", flag]}, f"extraArgs has {flag}"),
+                                 ({"extraEnv": [{"name": variable, "value": "1"}]}, f"extraEnv has {variable}")):
+                with self.subTest(values=values):
+                    self.assertIn(f"{word}, which is set by the chart: use {instead}.", self.refusal(values))
+        chart.render_text({"extraArgs": ["--limits-set-max=7"], "extraEnv": [{"name": "MUSTER_SERVER", "value": "a:1"}]})
+
     def ask_a_cluster(self, keys, client_ca, namespace="shop"):
         tls = {"enabled": True, "existingSecret": "muster-tls", "clientCAKey": client_ca}
         with Cluster(namespace, {} if keys is None else {"muster-tls": keys}) as url:
@@ -153,6 +164,7 @@ class Refusals(unittest.TestCase):
         self.assertEqual(len(sentences), text.count("{{- fail "))
         said = [self.refusal(values) for values, _ in CONTRADICTIONS]
         said += [self.refusal({f"config.{key}": value}) for key, value, _ in OF_THE_CHART]
+        said += [self.refusal({"extraArgs": ["--insecure"]}), self.refusal({"extraEnv": [{"name": "MUSTER_INSECURE"}]})]
         for keys, client_ca, words in OF_THE_CLUSTER:
             if words:
                 with self.assertRaises(chart.Refused) as caught:

@@ -19,6 +19,19 @@
 {{- if $found }}
 {{- fail (printf "config.%s is set by the chart: use %s." $key $instead) }}
 {{- end }}
+{{- /* The same options by their other two names, which would win over the file. */ -}}
+{{- $flag := printf "--%s" (regexReplaceAll "[._]" $key "-") }}
+{{- range $values.extraArgs }}
+{{- if or (eq (toString .) $flag) (hasPrefix (printf "%s=" $flag) (toString .)) }}
+{{- fail (printf "extraArgs has %s, which is set by the chart: use %s." . $instead) }}
+{{- end }}
+{{- end }}
+{{- $variable := printf "MUSTER_%s" (replace "." "_" $key | upper) }}
+{{- range $values.extraEnv }}
+{{- if eq (toString .name) $variable }}
+{{- fail (printf "extraEnv has %s, which is set by the chart: use %s." $variable $instead) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- if $values.tls.enabled }}
