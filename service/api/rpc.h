@@ -52,7 +52,7 @@ struct CallsShared {
   std::atomic<bool> serving{false};  // what health says; stored by SetServing, loaded by the loops
   // There is TLS, and a listener without it for probes: what comes in by that one may ask for health alone.
   bool plaintext_is_for_probes = false;  // set before the loops run
-  std::atomic<bool> alive{true};     // what health says of "live"; stored by SetDead, loaded by the loops
+  std::atomic<bool> alive{true};         // what health says of "live"; stored by SetDead, loaded by the loops
 };
 
 struct Rpc {
