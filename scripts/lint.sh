@@ -22,7 +22,7 @@ format the C++ sources and the protocol in place
 TEXT
 }
 
-sources() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [[ -f $f ]] && echo "$f"; done; }
+sources() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [[ -f $f && ! -L $f ]] && echo "$f"; done; }
 
 clang_format() {
   local tool

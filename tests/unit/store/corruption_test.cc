@@ -302,16 +302,22 @@ TEST_F(CorruptionTest, VerifyFindsDamageUnderARunningOwner) {
   auto journal = OpenRocksJournal(options).value();
   ASSERT_OK(Put(*journal, journal->TakeOver(0).value(), "a", "1"));
   ASSERT_OK(journal->Verify());
-  for (const std::string& name : {original.Logs().back(), original.Named(IsSorted).back()}) {
-    SCOPED_TRACE(name);
+  const auto found_in = [&](const std::string& name) {
     const std::string whole = Read(original.path() + "/" + name);
     std::string text = whole;
     text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 1);
     Write(original.path() + "/" + name, text);
-    EXPECT_EQ(journal->Verify().code(), absl::StatusCode::kDataLoss);
+    const absl::StatusCode code = journal->Verify().code();
     Write(original.path() + "/" + name, whole);
-    EXPECT_OK(journal->Verify());
-  }
+    return code == absl::StatusCode::kDataLoss;
+  };
+  EXPECT_TRUE(found_in(original.Logs().back()));
+  EXPECT_OK(journal->Verify());
+  // A compaction that the start began may have replaced some of the sorted files, and damage to those matters to
+  // nobody.
+  const std::vector<std::string> sorted = original.Named(IsSorted);
+  EXPECT_TRUE(std::ranges::any_of(sorted, found_in));
+  EXPECT_OK(journal->Verify());
 }
 
 }  // namespace
