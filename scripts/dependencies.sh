@@ -22,12 +22,18 @@ DEPS_DEMO=('nginx-light|nginx|nginx-core|nginx-full|nginx-extras')
 DEPS_CLIENTS=(python3-venv 'nodejs?node' 'npm?npm' 'golang-go?go' zsh fish)
 # What builds and runs the image, checks the chart, and checks rules and dashboards; their tools: tests/NAME.
 # shellcheck disable=SC2034  # read by their names, as the others
-DEPS_IMAGE=(buildah podman runc catatonit debootstrap)
+DEPS_IMAGE=(
+  buildah podman runc catatonit debootstrap golang-github-containernetworking-plugin-dnsname podman-compose python3-yaml
+  prometheus prometheus-alertmanager 'golang-go?go'
+)
 # shellcheck disable=SC2034
 DEPS_HELM=('golang-go?go' python3-yaml openssl)
 # shellcheck disable=SC2034
 DEPS_MONITORING=(prometheus prometheus-alertmanager jsonnet python3-yaml 'nodejs?node' 'npm?npm')
-DEPS_GROUPS=(build lint demo clients image helm monitoring)
+# What checks Bazel's files, and makes the folder that `./dev bazel` builds in.
+# shellcheck disable=SC2034
+DEPS_BAZEL=(bazel-bootstrap pkg-config debootstrap 'nodejs?node' 'npm?npm')
+DEPS_GROUPS=(build lint demo clients image helm monitoring bazel)
 # What `./dev bench --peers` measures beside Muster. None of the groups, so that `all` and the gate do without.
 # shellcheck disable=SC2034  # read by its name, as the others
 DEPS_PEERS=(gearman-job-server libgearman-dev redis-server libhiredis-dev python3-venv)
@@ -216,7 +222,13 @@ clients_go() {
   done <tests/clients/go-tools.txt
 }
 
-# What tests/helm and tests/monitoring name in files of their own goes to build/helm and build/monitoring.
+# What tests/image, tests/helm and tests/monitoring name in files of their own goes to build/image-tools, build/helm and
+# build/monitoring.
+deps_image() {
+  local install=$ROOT/tests/image/install_tools
+  if [[ -x $install ]]; then step "image tools" "$install" || warn "not all image tools: their tests will skip"; fi
+}
+
 deps_helm() {
   local install=$ROOT/tests/helm/install_tools
   if [[ -x $install ]]; then step "helm tools" "$install" || warn "not all helm tools: their tests will skip"; fi
@@ -225,6 +237,19 @@ deps_helm() {
 deps_monitoring() {
   local install=$ROOT/tests/monitoring/install_tools
   if [[ -x $install ]]; then step "monitoring tools" "$install" || warn "not all of them: their tests will skip"; fi
+}
+
+# buildifier, in build/bazel.
+deps_bazel() {
+  local from=tests/bazel to=build/bazel
+  mkdir -p "$to"
+  unless_stamped "$to/node.stamp" "$from/package-lock.json" -- step "buildifier" bazel_node ||
+    warn "no buildifier: the format of Bazel's files is not checked"
+}
+
+bazel_node() {
+  cp tests/bazel/package.json tests/bazel/package-lock.json build/bazel/ &&
+    quietly npm ci --prefix build/bazel --no-audit --no-fund --fetch-retries=1
 }
 
 # What `./dev bench --peers` runs beside Muster, below build/bench/peers: venv/ with Celery, Dask and uvloop, and what
@@ -259,7 +284,7 @@ help_deps() {
   cat <<'TEXT'
 install what is missing (apt-get; other verbs do this for themselves)
 
-  ./dev deps [GROUP...]     groups: build lint demo clients image helm monitoring, or all (these), or peers;
+  ./dev deps [GROUP...]     groups: build lint demo clients image helm monitoring bazel, or all (these), or peers;
                             default: build
   ./dev deps --check        install nothing; list what is missing of all groups, exit 1 if anything is
 
@@ -268,10 +293,12 @@ lint     clang 19 (or 18): formatter, analyser, thread sanitizer; shellcheck
 demo     nginx, the web server that the demo downloads from
 clients  Python, Node and Go with the gRPC clients that the suite `clients` calls the service through;
          their libraries go to build/clients, pinned by the files in tests/clients
-image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with
+image    buildah, podman and debootstrap, which `./dev image` and the suite `image` build and run the image with, and
+         Prometheus, Alertmanager and podman-compose for the Compose file; pinned in tests/image
 helm     Go, and with it helm and what checks the chart (suite `helm`), in build/helm, pinned in tests/helm
 monitoring  Prometheus, Alertmanager, jsonnet and what checks the dashboards (suite `monitoring`), in build/monitoring,
          pinned in tests/monitoring
+bazel    buildifier and Debian's Bazel (suite `bazel`), and debootstrap, with which `./dev bazel` makes its folder
 peers    gearmand, Redis, Celery and others that `./dev bench --peers` measures beside Muster
 
 Uses sudo when it is not run as root. Runs `apt-get update` only when a package is missing.
@@ -284,7 +311,7 @@ verb_deps() {
   local -a groups=("$@")
   if [[ ${1:-} == --check ]]; then
     missing=$(missing_of "${DEPS_BUILD[@]}" "${DEPS_LINT[@]}" "${DEPS_DEMO[@]}" "${DEPS_CLIENTS[@]}" \
-      "${DEPS_IMAGE[@]}" "${DEPS_HELM[@]}" "${DEPS_MONITORING[@]}")
+      "${DEPS_IMAGE[@]}" "${DEPS_HELM[@]}" "${DEPS_MONITORING[@]}" "${DEPS_BAZEL[@]}")
     if [[ -n $missing ]]; then
       printf '%s\n' "$missing"
       return 1
@@ -299,7 +326,7 @@ verb_deps() {
     fi
   done
   ensure_packages "${groups[@]}"
-  for group in clients helm monitoring; do
+  for group in clients image helm monitoring bazel; do
     if [[ " ${groups[*]} " == *" $group "* ]]; then "deps_$group"; fi
   done
   if [[ " ${groups[*]} " == *' peers '* ]]; then deps_peers; fi

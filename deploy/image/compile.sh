@@ -14,6 +14,11 @@ if [ -z "${CCACHE_BASEDIR:-}" ]; then unset CCACHE_BASEDIR; fi
 if [ "$HASHDIR" = false ]; then export CCACHE_NOHASHDIR=1; fi
 for setting in $LOCALE; do export "${setting?}"; done
 
+# Not by a COPY to $SOURCE: buildah 1.28 takes a layer from its cache that another value of it has made.
+if [ "$SOURCE" != /src ]; then
+  mkdir -p "$(dirname "$SOURCE")"
+  cp -a /src "$SOURCE"
+fi
 folder=$SOURCE/$BUILD
 cmake -S "$SOURCE" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="$FLAGS" \
   -DCMAKE_PREFIX_PATH=/opt/grpc -DMUSTER_TESTS=OFF -DMUSTER_WERROR="$WERROR" -DMUSTER_REVISION="$REVISION"

@@ -1,5 +1,6 @@
 // The table of options as text: effective values, the reference page, --help.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "service/app/config.h"
 #include "service/app/value_text.h"

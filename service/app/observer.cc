@@ -59,7 +59,8 @@ void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) 
   if (change.from == core::State::kRunning && change.to == core::State::kQueued && !change.created) {
     Of(change.kind, change.function).Rerun();
   }
-  if (change.to == core::State::kRunning && !change.restored) {
+  // A job that starts again has waited before, and has run since.
+  if (change.to == core::State::kRunning && !change.restored && change.attempt == 1) {
     const base::Duration delay = change.options != nullptr ? change.options->delay : base::Duration(0);
     metrics_.job_queue.Observe(now - change.create_time - delay);
   }

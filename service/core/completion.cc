@@ -23,6 +23,7 @@ void Shard::Impl::EmitChanged(Future& future, State from, bool created, int64_t 
   if (future.state == State::kFailed) changed.error_kind = future.outcome->error->kind;
   changed.create_time = future.create_time;
   changed.start_time = future.start_time;
+  changed.attempt = future.attempt;
   changed.cancel_time = future.cancel_time;
   changed.bytes_held = bytes;
   if (future.options() != nullptr) changed.options = future.cold->options;

@@ -131,6 +131,7 @@ struct Changed {
   bool restored = false;                           // beside `created`: it was made by an earlier run of the server
   ErrorKind error_kind = ErrorKind::kApplication;  // for kFailed
   base::Instant create_time, start_time;           // start_time: kNever when it never started
+  uint32_t attempt = 0;                            // of a job: 1 from its start on, more after restarts of the server
   // A cancel had been asked for; when, for the cancel latency.
   base::Instant cancel_time = base::kNever;
   int64_t bytes_held = 0;                  // change of what the future counts for in its namespace's quota

@@ -28,6 +28,16 @@
 namespace muster::store {
 namespace {
 
+// RocksDB 9 has no argument any more; before, none meant force, which would undo what another caller asked for.
+template <typename Database>
+rocksdb::Status EnableFileDeletions(Database& db) {
+  if constexpr (requires { db.EnableFileDeletions(false); }) {
+    return db.EnableFileDeletions(/*force=*/false);
+  } else {
+    return db.EnableFileDeletions();
+  }
+}
+
 rocksdb::Slice AsSlice(std::string_view text) { return {text.data(), text.size()}; }
 
 // The first failure, which every later Append returns, and what RocksDB's own threads report.
@@ -317,7 +327,7 @@ absl::Status RocksJournal::Verify() {
   // What would come back if the server stopped here, logs included; then the sorted files, byte by byte.
   absl::Status status = detail::ProbeStore(options_).status();
   if (status.ok()) status = detail::VerifyFiles(db_, options_.path);
-  const absl::Status enabled = detail::ToStatus(db_.EnableFileDeletions(/*force=*/false), "verify", options_.path);
+  const absl::Status enabled = detail::ToStatus(EnableFileDeletions(db_), "verify", options_.path);
   return status.ok() ? enabled : status;
 }
 

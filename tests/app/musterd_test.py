@@ -368,6 +368,7 @@ class Serving(Case):
             self.assertEqual(json.loads(server.muster("get", runs, "-o", "json")[1])["attempt"], 2)
             self.assertEqual(server.metric('muster_job_reruns_total{function="sleep"}'), 1)
             self.assertEqual(server.metric('muster_job_reruns_total{function="echo"}'), 0)
+            self.assertEqual(server.metric("muster_job_queue_seconds_count"), 0, "it waited in its first run")
             self.assertEqual(server.muster("promise", "set", promise, "7")[0], 0)
             self.assertEqual(server.line("the store is read")["futures"], 3)
             self.assertEqual(server.muster("cancel", runs)[0], 0)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What is made from other files is current: schema and README of the chart, and musterd's options in the schema.
+"""What is made from other files is current: schema and README of the chart, musterd's options in the schema; and the
+examples on the pages are taken.
 
 usage: generated_test.py --bin FOLDER [TEST...]
 """
@@ -64,6 +65,22 @@ class Generated(unittest.TestCase):
         names = {name.split(".")[0] for name in re.findall(r"[.$]Values\.([A-Za-z.]+)|\$values\.([A-Za-z.]+)", text)
                  for name in name if name}
         self.assertEqual(names, set(chart.read_yaml(chart.CHART / "values.yaml")))
+
+    def test_the_examples_of_the_pages_are_taken(self):
+        """Each YAML example, and the values of each `helm install` and `helm upgrade`."""
+        count = 0
+        for page in (chart.ROOT / "docs/how-to/kubernetes.md", chart.CHART / "README.md"):
+            text = page.read_text(encoding="utf-8")
+            for example in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+                with self.subTest(page=page.name, example=example):
+                    chart.render(chart.yaml.safe_load(example))
+                    count += 1
+            for command in re.findall(r"\bhelm (?:install|upgrade) ((?:[^\n]*\\\n)*[^\n]*)", text):
+                sets = re.findall(r"--set[ =](\S+)", command)
+                with self.subTest(page=page.name, sets=sets):
+                    chart.helm("template", "muster", str(chart.CHART), *(f"--set={one}" for one in sets))
+                    count += 1
+        self.assertGreaterEqual(count, 6, "the pages have lost their examples, or this no longer finds them")
 
 
 if __name__ == "__main__":

@@ -84,6 +84,48 @@ class Rendering(unittest.TestCase):
                 self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
 
     @for_each
+    def test_files_that_the_configuration_names_are_mounted(self, name, _version, objects):
+        config, volumes = chart.config_of(objects), {v["name"]: v for v in chart.pod_of(objects)["volumes"]}
+        claims = chart.find(objects, "StatefulSet")["spec"].get("volumeClaimTemplates", [])
+        mounts = {m["name"]: m for m in chart.server_of(objects)["volumeMounts"]}
+        files = [f"{mounts['config']['mountPath']}/{key}" for key in
+                 chart.find(objects, "ConfigMap", volumes["config"]["configMap"]["name"])["data"]]
+        self.assertEqual([a for a in chart.server_of(objects)["args"] if a.startswith("--config=")],
+                         [f"--config={file}" for file in files])
+        if "tls" in config:
+            items = volumes["tls"]["secret"]["items"]
+            self.assertEqual({f"{mounts['tls']['mountPath']}/{item['path']}" for item in items},
+                             set(config["tls"].values()))
+        if name == "tls-values.yaml":
+            self.assertEqual({item["key"]: item["path"] for item in items}, {
+                "server.pem": "tls.crt", "server-key.pem": "tls.key", "clients.pem": "ca.crt"})
+        if "store" in config:
+            self.assertTrue(config["store"]["dir"].startswith(mounts["store"]["mountPath"]))
+            self.assertFalse(mounts["store"].get("readOnly", False))
+            self.assertIn("store", [*volumes, *(claim["metadata"]["name"] for claim in claims)])
+
+    @for_each
+    def test_ports_lead_to_the_listeners(self, _name, _version, objects):
+        config, server = chart.config_of(objects), chart.server_of(objects)
+
+        def port_of(address):
+            return int(address.rsplit(":", 1)[1])
+
+        ports = {port["name"]: port["containerPort"] for port in server["ports"]}
+        listeners = {"grpc": port_of(config["grpc"]["listen"]), "admin": port_of(config["admin"]["listen"])}
+        if "tls" in config:  # a kubelet's probes know no TLS
+            listeners["probes"] = port_of(config["grpc"]["plaintext_listen"])
+        self.assertEqual(ports, listeners)
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            self.assertEqual(server[probe]["grpc"]["port"], listeners.get("probes", listeners["grpc"]), probe)
+        for policy in (o for o in objects if o["kind"] == "NetworkPolicy"):
+            for rule in policy["spec"]["ingress"]:
+                self.assertLessEqual({port["port"] for port in rule["ports"]}, set(ports))
+        for service in (o for o in objects if o["kind"] == "Service"):
+            for port in service["spec"]["ports"]:
+                self.assertIn(port["targetPort"], ports, service["metadata"]["name"])
+
+    @for_each
     def test_the_grace_adds_up(self, _name, _version, objects):
         values = chart.server_of(objects)
         config = chart.config_of(objects)

@@ -116,11 +116,18 @@ class Engine:
         )
 
     def run(self, options, command=()):
-        """Runs it to its end: exit code, stdout, stderr."""
-        return output_of(
-            [self.tool, *self._split(self.arguments, ["run", "--rm", "--no-healthcheck"], [*options, self.image, *command])],
-            timeout=60,
-        )
+        """Runs it to its end: exit code, stdout, stderr. One that does not end fails the case and is removed."""
+        name = self.name()
+        self._made.append(name)
+        before = ["run", "--rm", "--no-healthcheck", "--name", name]
+        try:
+            done = output_of([self.tool, *self._split(self.arguments, before, [*options, self.image, *command])], timeout=30)
+        except subprocess.TimeoutExpired:
+            problem = self.logs(name)
+            self.remove(name)
+            raise AssertionError(f"it runs on, with {options} {list(command)}: {problem[:500]}") from None
+        self._made.remove(name)
+        return done
 
     def exec(self, name, *command):
         code, out, err = output_of([self.tool, *self._runtime(), "exec", name, *command])

@@ -116,7 +116,14 @@ class Smoke:
     # -- what the image says of itself, and what is in it
 
     def case_labels_user_and_health_check_are_set(self):
-        return contents.check_configuration(self.engine.inspect_image())
+        image = self.engine.inspect_image()
+        note = contents.check_configuration(image)
+        _, out, _ = self.engine.run([], ["--version"])
+        labels = image["Config"]["Labels"]
+        for label in ("version", "revision"):
+            word = labels[f"org.opencontainers.image.{label}"]
+            expect(word in out, f"the label {label} says {word}, musterd --version {out.strip()}")
+        return note
 
     def case_every_file_is_in_the_list_of_contents(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -301,26 +308,25 @@ class Smoke:
     def case_a_second_server_on_one_volume_is_refused(self):
         return self.refused(["-v", f"{self.server.volume}:/var/lib/muster"], [], "/var/lib/muster")
 
-    # -- the run
 
-    def run(self, only):
-        counts = {"passed": 0, "failed": 0, "skipped": 0}
-        for attribute in [name for name in dir(type(self)) if name.startswith("case_")]:
-            title = attribute[len("case_") :].replace("_", " ")
-            if only not in attribute:
-                continue
-            start = time.monotonic()
-            try:
-                note = getattr(self, attribute)() or ""
-                outcome = "passed"
-            except Skip as why:
-                outcome, note = "skipped", str(why)
-            except Exception as why:  # a case that ends in any other way has failed, and the next one runs
-                outcome, note = "failed", str(why) if isinstance(why, AssertionError) else traceback.format_exc()
-            counts[outcome] += 1
-            mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[outcome]
-            print(f"{mark} {title} ({time.monotonic() - start:.1f} s){': ' + note if note else ''}", flush=True)
-        return counts
+def run_cases(suite, only):
+    """Runs the methods case_... of it, prints a line for each and the sum; 1 if one failed."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for attribute in [name for name in dir(type(suite)) if name.startswith("case_") and only in name]:
+        title = attribute[len("case_") :].replace("_", " ")
+        start = time.monotonic()
+        try:
+            note = getattr(suite, attribute)() or ""
+            outcome = "passed"
+        except Skip as why:
+            outcome, note = "skipped", str(why)
+        except Exception as why:  # a case that ends in any other way has failed, and the next one runs
+            outcome, note = "failed", str(why) if isinstance(why, AssertionError) else traceback.format_exc()
+        counts[outcome] += 1
+        mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[outcome]
+        print(f"{mark} {title} ({time.monotonic() - start:.1f} s){': ' + note if note else ''}", flush=True)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
+    return 1 if counts["failed"] else 0
 
 
 def main():
@@ -338,11 +344,9 @@ def main():
         return 77
     try:
         print(f"image {options.image}; containers run with {smoke.engine.describe()}", flush=True)
-        counts = smoke.run(options.k)
+        return run_cases(smoke, options.k)
     finally:
         smoke.engine.close()
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
-    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":

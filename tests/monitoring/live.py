@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -111,14 +112,22 @@ class Musterd(Process):
 
 
 class Prometheus(Process):
-    def __init__(self, folder, target, rule_files, job="muster"):
+    """Scrapes one server under two names: as jobs are outside Kubernetes, and with the labels that an operator adds."""
+
+    def __init__(self, folder, target, rule_files):
         super().__init__(folder, "prometheus")
         self.address = f"127.0.0.1:{free_port()}"
         config = folder / "prometheus.yaml"
         document = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(path) for path in rule_files],
-            "scrape_configs": [{"job_name": job, "static_configs": [{"targets": [target]}]}],
+            "scrape_configs": [
+                {"job_name": "muster", "static_configs": [{"targets": [target]}]},
+                {
+                    "job_name": "prod-muster",
+                    "static_configs": [{"targets": [target], "labels": {"namespace": "prod", "pod": "muster-0"}}],
+                },
+            ],
         }
         config.write_text(m.yaml.safe_dump(document), encoding="utf-8")
         self.launch(
@@ -147,13 +156,13 @@ class Prometheus(Process):
             raise AssertionError(f"{path} {parameters}: {error.read().decode()}") from error
 
     def over_time(self, expression, start, end, step=1):
-        """[(labels, finite values)] of a range query; series that have none are left out."""
+        """[(labels, [(time, value)])] of a range query: finite values only, and no series without any."""
         data = self.api("query_range", query=expression, start=start, end=end, step=step)
         found = []
         for series in data["result"]:
-            values = [float(value) for _, value in series["values"] if math.isfinite(float(value))]
-            if values:
-                found.append((series["metric"], values))
+            points = [(at, float(value)) for at, value in series["values"] if math.isfinite(float(value))]
+            if points:
+                found.append((series["metric"], points))
         return found
 
     def firing(self):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 
 try:
     import yaml
@@ -46,9 +47,10 @@ class Cases:
         except Skip as skip:
             self.skipped += 1
             print(f"SKIP {name}: {skip}")
-        except AssertionError as error:
+        except Exception as error:  # pylint: disable=broad-except  # one case that breaks must not hide the others
             self.failed += 1
-            print(f"FAIL {name}\n     " + str(error).replace("\n", "\n     "))
+            text = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
+            print(f"FAIL {name}\n     " + text.replace("\n", "\n     "))
         else:
             self.passed += 1
             print(f"ok   {name}")

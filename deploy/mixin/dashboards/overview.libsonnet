@@ -29,7 +29,7 @@ local promql = import '../lib/promql.libsonnet';
       [
         { title: 'At a glance', panels: [
           p.stat('Servers ready', 'Servers that take new work. Fewer than there are targets: one reads its store, drains or has a failed disk.', 'short', [
-            p.query('sum(muster_ready{@})', 'ready'),
+            p.query('sum(muster_ready{@}) or vector(0)', 'ready'),
           ]) + p.redBelow(1),
           p.stat('Targets down', 'Servers that Prometheus cannot scrape.', 'short', [
             p.query('sum(up{@} == bool 0)', 'down'),
