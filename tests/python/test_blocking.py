@@ -155,7 +155,7 @@ def test_many_threads_share_a_client(client):
 
 def test_a_callback_must_not_block(client):
     errors = queue.SimpleQueue()
-    future = client.submit("echo", 1)
+    future = client.submit("sleep", 0.5)  # so that it ends on the client's own thread, where callbacks must not block
 
     def block(_):
         try:
