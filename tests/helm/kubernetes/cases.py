@@ -22,12 +22,11 @@ def case(function):
 
 @case
 def a_server_accepts_all_that_the_chart_makes_in_a_restricted_namespace(lab):
-    release = lab.release("dry", "networkPolicy.enabled=true", "podDisruptionBudget.enabled=true",
-                          "grafana.dashboards.enabled=true", "serviceAccount.create=true", volume=False)
-    out = release.helm("install", "--dry-run=server")
-    expect("Warning" not in out and "would violate" not in out, out[-1500:])
-    expect("kind: StatefulSet" in out, out[:500])
-    expect(not lab.objects_of(release), "a dry run makes nothing")
+    """Each file of values that the chart is rendered with elsewhere."""
+    files = [name for name in sorted(os.listdir(os.path.join(CHART, "ci"))) if name.endswith("-values.yaml")]
+    expect(len(files) > 5, f"{files}")
+    for name in files:
+        lab.accepts(name, monitoring=False)
 
 
 @case
@@ -132,9 +131,8 @@ def a_process_that_hangs_is_restarted_by_its_liveness_probe(lab):
 
 
 @case
-def a_server_that_drains_is_alive_but_not_ready(lab):
-    release = lab.release("muster", "probes.liveness.periodSeconds=1", "probes.liveness.failureThreshold=1",
-                          "drain.preStopSeconds=0", "drain.graceSeconds=20")
+def a_server_that_drains_is_not_ready_and_ends_with_its_job(lab):
+    release = lab.release("muster", "drain.preStopSeconds=0", "drain.graceSeconds=20")
     release.install()
     release.client("submit", "sleep", '{"seconds": 8}')
     first, begin = release.uid(), time.monotonic()
@@ -144,11 +142,6 @@ def a_server_that_drains_is_alive_but_not_ready(lab):
     took = time.monotonic() - begin
     expect(7 < took < 20, f"it took {took:.1f} s: not as long as its job, or cut short")
     release.wait_ready()
-    events = release.kubectl("get", "events", "-o", "json")
-    failures = [each["message"] for each in json.loads(events)["items"]
-                if each["reason"] == "Unhealthy" and "Liveness" in each["message"]
-                and each["involvedObject"].get("uid") == first]
-    expect(not failures, f"the liveness probe failed while it drained: {failures}")
 
 
 @case
@@ -161,7 +154,8 @@ def what_was_stopped_or_uninstalled_finds_its_futures_again(lab):
     release.upgrade("replicaCount=1")
     expect("42" in release.client("gather", future), "gone after replicaCount=0")
     lab.helm("uninstall", release.name, "--wait")
-    until(lambda: lab.objects_of(release) == [f"PersistentVolumeClaim/store-{release.pod}"], lambda: str(lab.objects_of(release)))
+    claim = f"PersistentVolumeClaim/store-{release.pod}"
+    until(lambda: lab.objects_of(release) == [claim], lambda: str(lab.objects_of(release)))
     release.install()
     expect("42" in release.client("gather", future), "gone after it was uninstalled")
 
@@ -219,15 +213,16 @@ def a_configuration_that_musterd_refuses_is_named_in_the_log(lab):
 
 
 @case
-def a_pod_that_never_was_ready_is_replaced_by_a_rollback_and_by_a_mended_configuration(lab):
-    """With podManagementPolicy OrderedReady it would stay, and both would wait for it."""
+def a_pod_that_never_was_ready_is_replaced_by_a_rollback_and_by_mended_values(lab):
+    """With podManagementPolicy OrderedReady it would stay, and both would wait for it. (Not if the configuration alone was
+    wrong: its container is started again with the mended one.)"""
     release = lab.release("muster")
     release.install()
     future = release.client("submit", "echo", "42").strip()
     for mend in (lambda: lab.helm("rollback", release.name, "--wait", "--timeout=60s"),
                  lambda: release.upgrade("config.http.allow_private={10.0.0.0/8}")):
-        release.helm("upgrade", values=["config.http.allow_private={nonsense}"])
-        until(lambda: release.restarts() >= 1 and not release.is_ready(), release.story)
+        release.helm("upgrade", values=["image.tag=nowhere", "config.http.allow_private={nonsense}"])
+        until(lambda: "ErrImageNeverPull" in json.dumps(release.state()), release.story)
         mend()
         release.wait_ready()
         expect("42" in release.client("gather", future), "gone")
@@ -270,18 +265,31 @@ def two_releases_on_one_claim_are_kept_apart_by_the_store(lab):
 
 
 @case
-def a_volume_that_is_read_only_is_named_in_the_log(lab):
-    first = lab.release("muster")
-    first.install()
-    lab.helm("uninstall", first.name, "--wait")
-    second = lab.release("readonly", "durability=sync", "persistence.existingClaim=store-" + first.pod,
-                         "podSecurityContext.fsGroup=null", volume=False)
-    for volume in _claims(lab):
-        os.chmod(volume, 0o755)
-        must(["chown", "-R", "0:0", volume])
-    second.helm("install")
-    until(lambda: "Permission denied" in second.log() + second.log("--previous"), second.story)
-    expect("/var/lib/muster/store" in second.log() + second.log("--previous"), second.log())
+def a_volume_that_the_group_cannot_write_is_named_in_the_log(lab):
+    release = lab.release("closed", "podSecurityContext.fsGroup=null")
+    release.helm("install")
+    until(lambda: "Permission denied" in release.log() + release.log("--previous"), release.story)
+    expect("/var/lib/muster/store" in release.log() + release.log("--previous"), release.log())
+
+
+@case
+def a_volume_that_is_read_only_is_named_in_the_log_and_in_the_pod(lab):
+    release = lab.release("readonly", disk="ro")
+    release.helm("install")
+    said = "/var/lib/muster/store: Read-only file system"
+    until(lambda: said in release.kubectl("describe", "pod", release.pod, code=None), release.story)
+    expect(said in release.log() + release.log("--previous"), release.story())
+
+
+@case
+def a_disk_that_is_smaller_than_its_claim_says_refuses_work_and_stays_up(lab):
+    release = lab.release("muster", disk="size=100m")
+    release.install()
+    refusal = release.client("submit", "echo", "7", "--timeout=3s", code=None)
+    expect("STORE_FULL" in refusal, refusal)
+    expect(release.is_ready() and release.restarts() == 0, release.story())
+    release.upgrade("config.store.free_bytes_min=16MiB")
+    release.client("submit", "echo", "7")
 
 
 # -- with the Prometheus operator's definitions
@@ -304,3 +312,5 @@ def monitors_rules_and_dashboards_are_accepted_by_their_definitions(lab):
     expect("MusterTargetDown" in alerts, str(alerts))
     boards = lab.cluster.get("configmap", "-n", NAMESPACE, "-l", "grafana_dashboard=1")["items"]
     expect(len(boards) == 3, f"{len(boards)} dashboards")
+    lab.accepts("monitoring-values.yaml", monitoring=True)
+    lab.accepts("podmonitor-values.yaml", monitoring=True)

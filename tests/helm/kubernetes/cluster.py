@@ -162,7 +162,8 @@ class Cluster:
         kubelet = os.path.dirname(self._path("kubelet", "x"))
         must(["mount", "--bind", kubelet, kubelet])
         must(["mount", "--make-rshared", kubelet])
-        os.makedirs("/run/containerd", exist_ok=True)  # the sockets of its shims lie here, whatever its configuration says
+        # The sockets of containerd's shims lie here, whatever its configuration says.
+        os.makedirs("/run/containerd", exist_ok=True)
         must(["mount", "-t", "tmpfs", "none", "/run/containerd"])
         for controller in self._controllers():
             os.makedirs(os.path.join(controller, self.group), exist_ok=True)
@@ -240,7 +241,8 @@ conf_dir = "{self._path('cni')}"
             f"--bind-address={ADDRESS}", f"--advertise-address={ADDRESS}", f"--service-cluster-ip-range={SERVICES}",
             f"--token-auth-file={tokens}", "--authorization-mode=RBAC", "--allow-privileged",
             "--service-account-issuer=https://cluster.invalid", f"--service-account-key-file={key}",
-            f"--service-account-signing-key-file={key}", "--endpoint-reconciler-type=none", "--kubelet-preferred-address-types=InternalIP"])
+            f"--service-account-signing-key-file={key}", "--endpoint-reconciler-type=none",
+            "--kubelet-preferred-address-types=InternalIP"])
         self._until_up("apiserver", lambda: output_of([self.kube, "kubectl", "get", "--raw=/readyz"],
                                                       env=self.environment)[0] == 0, 120)
         self.start("controller-manager", [
@@ -297,14 +299,15 @@ conf_dir = "{self._path('cni')}"
     def get(self, *arguments):
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
 
-    def volume(self, name, size="9Gi", mode=0o755):
-        """A volume of class `local` that belongs to root, as storage usually comes: only fsGroup opens it."""
-        folder = self._path("volumes", name, "x")
-        os.chmod(os.path.dirname(folder), mode)
+    def volume(self, name, size="9Gi", disk=""):
+        """A volume of class `local` that belongs to root, as storage usually comes: only fsGroup opens it. `disk` gives it a
+        disk of its own, by options of a tmpfs such as `size=100m` or `ro`."""
+        folder = os.path.dirname(self._path("volumes", name, "x"))
+        if disk:
+            must(["mount", "-t", "tmpfs", "-o", f"mode=755,{disk}", "none", folder])
         self.apply({
             "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
             "spec": {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": "local",
-                     "persistentVolumeReclaimPolicy": "Retain", "local": {"path": os.path.dirname(folder)},
+                     "persistentVolumeReclaimPolicy": "Retain", "local": {"path": folder},
                      "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
                          {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node"]}]}]}}}})
-        return os.path.dirname(folder)

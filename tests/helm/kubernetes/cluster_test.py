@@ -17,6 +17,8 @@ import sys
 import time
 import traceback
 
+import yaml
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
 CHART = os.path.join(ROOT, "helm", "muster")
@@ -91,7 +93,7 @@ class Release:
 
     def client(self, *arguments, code=0):
         done, out, err = output_of([self.lab.muster, "--server", self.server, *arguments], timeout=90)
-        expect(done == code, f"muster {' '.join(arguments)}: {done}: {err.strip()}")
+        expect(code in (None, done), f"muster {' '.join(arguments)}: {done}: {err.strip()}")
         return out + err
 
     def process(self):
@@ -152,15 +154,29 @@ class Lab:
         done, out, err = output_of([os.path.join(PROGRAMS, "helm"), "-n", NAMESPACE, *arguments], timeout,
                                    env=self.cluster.environment)
         pods = self.cluster.kubectl("-n", NAMESPACE, "describe", "pods", code=None)[-3000:] if done and not code else ""
-        expect(done == code if code is not None else True, f"helm {' '.join(arguments)}: {done}: {err.strip()}\n{pods}")
+        expect(code in (None, done), f"helm {' '.join(arguments)}: {done}: {err.strip()}\n{pods}")
         return out + err
 
-    def release(self, name, *values, volume=True):
+    def release(self, name, *values, volume=True, disk=""):
         if volume:
             self._volumes += 1
-            self.cluster.volume(f"volume-{self._volumes}")
+            self.cluster.volume(f"volume-{self._volumes}", disk=disk)
         self._releases.append(Release(self, name, values))
         return self._releases[-1]
+
+    def accepts(self, name, monitoring):
+        """Asks the server about all that a file of values makes: unknown fields, pods that the namespace forbids."""
+        values = os.path.join(CHART, "ci", name)
+        code, text, err = output_of([os.path.join(PROGRAMS, "helm"), "template", "dry", CHART, "--values", values,
+                                     "--namespace", NAMESPACE, "--kube-version=1.34.4"])
+        expect(code == 0, err)
+        objects = [each for each in yaml.safe_load_all(text)
+                   if each and (monitoring or not each["apiVersion"].startswith("monitoring."))]
+        for namespace in {each["metadata"].get("namespace", NAMESPACE) for each in objects} - {NAMESPACE}:
+            self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        command = [self.cluster.kube, "kubectl", "apply", "--dry-run=server", "--validate=strict", "-f", "-"]
+        code, out, err = output_of(command, env=self.cluster.environment, input=yaml.safe_dump_all(objects))
+        expect(code == 0 and "statefulset.apps" in out and not err.strip(), f"{name}: {code}: {err or out}")
 
     @staticmethod
     def definitions():
