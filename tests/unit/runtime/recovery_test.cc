@@ -43,7 +43,10 @@ class RecoveryTest : public DurableFixture {
   };
 
   void RecordEverything() {
-    snapshots_.push_back({test::CopyOf(*disk_), 0, {}});
+    {
+      base::MutexLock lock(told_mutex_);
+      snapshots_.push_back({test::CopyOf(*disk_), 0, {}});
+    }
     const auto before = [this] {
       base::MutexLock lock(told_mutex_);
       snapshots_.back().told = told_.size();
