@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import yaml
 from cluster import must, until
 from cluster_test import CHART, NAMESPACE, expect
 
@@ -196,6 +197,30 @@ def _answers(lab, release, cert):
 def _certificate(cert, key, address):
     must(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
           "/CN=muster", "-addext", f"subjectAltName=DNS:localhost,IP:{address}", "-keyout", key, "-out", cert])
+
+
+@case
+def a_backup_is_made_and_restored_as_the_page_says(lab):
+    with open(os.path.join(CHART, "..", "..", "docs", "how-to", "kubernetes.md"), encoding="utf-8") as page:
+        blocks = [each.split("```", 1)[0] for each in page.read().split("```yaml\n")[1:]]
+    pod = yaml.safe_load(next(block for block in blocks if "kind: Pod" in block))
+    release = lab.release("muster")
+    release.install()
+    kept = release.client("submit", "echo", "42", "--retention=1h").strip()
+    reuse = ["upgrade", release.name, CHART, "--reuse-values", "--wait", "--timeout=90s"]
+    lab.helm(*reuse, "--set", "config.store.backup_dir=/var/lib/muster/backups")
+    release.kubectl("exec", release.pod, "--", "muster", "admin", "backup", "monday")
+    later = release.client("submit", "echo", "43", "--retention=1h").strip()
+    lab.helm(*reuse, "--set", "replicaCount=0")
+    until(lambda: not release.state(), "no pod is left")
+    pod["spec"]["containers"][0].update(image=lab.image, imagePullPolicy="Never")
+    pod["metadata"]["namespace"] = NAMESPACE
+    lab.cluster.apply(pod)
+    release.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/muster-restore", "--timeout=60s")
+    lab.helm(*reuse, "--set", "replicaCount=1", "--set", "persistence.folder=restored")
+    expect("42" in release.client("gather", kept), "what was in the backup is gone")
+    refusal = release.client("get", later, code=None)
+    expect("43" not in refusal, f"what came after the backup is there: {refusal}")
 
 
 # -- bad input
