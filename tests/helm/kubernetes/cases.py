@@ -208,7 +208,7 @@ def a_backup_is_made_and_restored_as_the_page_says(lab):
     release.install()
     kept = release.client("submit", "echo", "42", "--retention=1h").strip()
     reuse = ["upgrade", release.name, CHART, "--reuse-values", "--wait", "--timeout=90s"]
-    lab.helm(*reuse, "--set", "config.store.backup_dir=/var/lib/muster/backups")
+    lab.helm(*reuse, "--set", "config.store.backup_dir=/var/lib/muster")
     release.kubectl("exec", release.pod, "--", "muster", "admin", "backup", "monday")
     later = release.client("submit", "echo", "43", "--retention=1h").strip()
     lab.helm(*reuse, "--set", "replicaCount=0")
