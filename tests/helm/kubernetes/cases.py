@@ -176,8 +176,10 @@ def tls_with_a_secret_is_served_and_the_probes_have_their_own_port(lab):
     release.client("call", "echo", "7", code=7)
     out = lab.helm("test", release.name, "--logs", "--timeout=60s")
     expect("SERVING" in out, out)
-    health = release.kubectl("exec", release.pod, "--", "muster", "--server", "localhost:7413", "health")
-    expect("SERVING" in health, health)
+    expect(f"exec {release.pod} -- muster health" in notes, notes)
+    for more in ([], ["--live"]):
+        health = release.kubectl("exec", release.pod, "--", "muster", "health", *more)
+        expect(health.strip() == "SERVING", health)
     # A renewed certificate: the kubelet takes up to a minute and a half to write it.
     _certificate(cert + "2", key + "2", address)
     secret = lab.cluster.kubectl("-n", NAMESPACE, "create", "secret", "tls", "muster-tls", f"--cert={cert}2", f"--key={key}2",
