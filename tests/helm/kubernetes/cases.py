@@ -232,9 +232,7 @@ def a_backup_is_made_and_restored_as_the_page_says(lab):
 def a_configuration_that_musterd_refuses_is_named_in_the_log(lab):
     release = lab.release("wrong", "config.http.allow_private={nonsense}")
     release.helm("install")
-    until(lambda: release.restarts() >= 1 or "nonsense" in release.log(), release.story)
-    log = release.log() + release.log("--previous")
-    expect("http.allow_private" in log and "nonsense" in log, log)
+    release.wait_for_log("http.allow_private", "nonsense")
     # Whoever looks at the pod alone reads it, too.
     until(lambda: "nonsense" in release.kubectl("describe", "pod", release.pod), release.story)
 
@@ -287,7 +285,7 @@ def two_releases_on_one_claim_are_kept_apart_by_the_store(lab):
     first.install()
     second = lab.release("second", f"persistence.existingClaim=store-{first.pod}", volume=False)
     second.helm("install")
-    until(lambda: "in use by another server" in second.log() + second.log("--previous"), second.story)
+    second.wait_for_log("in use by another server")
     expect(first.client("call", "echo", "7").strip() == "7", "the first one has been disturbed")
 
 
@@ -295,8 +293,7 @@ def two_releases_on_one_claim_are_kept_apart_by_the_store(lab):
 def a_volume_that_the_group_cannot_write_is_named_in_the_log(lab):
     release = lab.release("closed", "podSecurityContext.fsGroup=null")
     release.helm("install")
-    until(lambda: "Permission denied" in release.log() + release.log("--previous"), release.story)
-    expect("/var/lib/muster/store" in release.log() + release.log("--previous"), release.log())
+    release.wait_for_log("/var/lib/muster/store", "Permission denied")
 
 
 @case
@@ -305,7 +302,7 @@ def a_volume_that_is_read_only_is_named_in_the_log_and_in_the_pod(lab):
     release.helm("install")
     said = "/var/lib/muster/store: Read-only file system"
     until(lambda: said in release.kubectl("describe", "pod", release.pod, code=None), release.story)
-    expect(said in release.log() + release.log("--previous"), release.story())
+    release.wait_for_log(said)
 
 
 @case

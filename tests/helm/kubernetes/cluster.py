@@ -65,6 +65,7 @@ def save_images(folder, programs, images):
     must(["podman", "import", "-q", "--change", 'ENTRYPOINT ["/pause"]', tar, PAUSE])
     for number, image in enumerate([PAUSE, *images]):
         must(["podman", "save", "-q", "-o", os.path.join(folder, f"image-{number}.tar"), image], timeout=300)
+    must(["podman", "rmi", PAUSE])
 
 
 def remove_groups(group):

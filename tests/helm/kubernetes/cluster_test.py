@@ -88,6 +88,14 @@ class Release:
     def log(self, *arguments):
         return self.kubectl("logs", self.pod, "--tail=50", *arguments, code=None)
 
+    def wait_for_log(self, *words):
+        """A container that starts again and again takes its log with it: all words must be in one reading."""
+        def said():
+            log = self.log() + self.log("--previous")
+            return all(word in log for word in words)
+
+        until(said, self.story)
+
     def story(self):
         return self.kubectl("describe", "pod", self.pod, code=None)[-2500:] + self.log()
 
