@@ -73,7 +73,8 @@ class Generated(unittest.TestCase):
             text = page.read_text(encoding="utf-8")
             for example in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
                 with self.subTest(page=page.name, example=example):
-                    chart.render(chart.yaml.safe_load(example))
+                    values = chart.yaml.safe_load(example)
+                    chart.render({"extraObjects": [values]} if "kind" in values else values)
                     count += 1
             for command in re.findall(r"\bhelm (?:install|upgrade) ((?:[^\n]*\\\n)*[^\n]*)", text):
                 sets = re.findall(r"--set[ =](\S+)", command)

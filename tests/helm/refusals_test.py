@@ -54,7 +54,7 @@ OF_THE_CHART = [
     ("admin.listen", "0.0.0.0:1", "listenAddress and ports.admin"), ("insecure", True, "tls.enabled"),
     ("tls.cert", "a", "tls.existingSecret"), ("tls.key", "a", "tls.existingSecret"),
     ("tls.client_ca", "a", "tls.clientCAKey"), ("durability", "none", "durability"),
-    ("store.dir", "/tmp", "persistence"), ("drain.grace", "1m", "drain.graceSeconds"), ("ready_file", "/tmp/a", "probes"),
+    ("store.dir", "/tmp", "persistence.folder"), ("drain.grace", "1m", "drain.graceSeconds"), ("ready_file", "/tmp/a", "probes"),
     ("clock", "manual", "nothing: it is for tests"),
 ]
 

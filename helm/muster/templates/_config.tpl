@@ -12,7 +12,7 @@
 {{- $_ := set $own "log" (dict "format" "json") }}
 {{- $_ := set $own "drain" (dict "grace" (printf "%ds" (int .Values.drain.graceSeconds))) }}
 {{- if ne .Values.durability "none" }}
-{{- $_ := set $own "store" (dict "dir" "/var/lib/muster/store") }}
+{{- $_ := set $own "store" (dict "dir" (printf "/var/lib/muster/%s" .Values.persistence.folder)) }}
 {{- end }}
 {{- if .Values.tls.enabled }}
 {{- $_ := set $grpc "plaintext_listen" (printf "%s:%d" $listen (int $ports.probes)) }}

@@ -9,7 +9,7 @@
 {{- fail (printf "persistence.enabled is false while durability is %s: the store would go with the pod. Set persistence.enabled=true, or durability=none if nothing need survive." $values.durability) }}
 {{- end }}
 
-{{- $owned := dict "grpc.listen" "listenAddress and ports.grpc" "grpc.plaintext_listen" "ports.probes" "admin.listen" "listenAddress and ports.admin" "insecure" "tls.enabled" "tls.cert" "tls.existingSecret" "tls.key" "tls.existingSecret" "tls.client_ca" "tls.clientCAKey" "durability" "durability" "store.dir" "persistence" "drain.grace" "drain.graceSeconds" "ready_file" "probes" "clock" "nothing: it is for tests" }}
+{{- $owned := dict "grpc.listen" "listenAddress and ports.grpc" "grpc.plaintext_listen" "ports.probes" "admin.listen" "listenAddress and ports.admin" "insecure" "tls.enabled" "tls.cert" "tls.existingSecret" "tls.key" "tls.existingSecret" "tls.client_ca" "tls.clientCAKey" "durability" "durability" "store.dir" "persistence.folder" "drain.grace" "drain.graceSeconds" "ready_file" "probes" "clock" "nothing: it is for tests" }}
 {{- range $key, $instead := $owned }}
 {{- $at := $values.config }}
 {{- $found := true }}

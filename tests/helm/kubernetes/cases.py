@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import yaml
 from cluster import must, until
 from cluster_test import CHART, NAMESPACE, expect
 
@@ -175,8 +176,10 @@ def tls_with_a_secret_is_served_and_the_probes_have_their_own_port(lab):
     release.client("call", "echo", "7", code=7)
     out = lab.helm("test", release.name, "--logs", "--timeout=60s")
     expect("SERVING" in out, out)
-    health = release.kubectl("exec", release.pod, "--", "muster", "--server", "localhost:7413", "health")
-    expect("SERVING" in health, health)
+    expect(f"exec {release.pod} -- muster health" in notes, notes)
+    for more in ([], ["--live"]):
+        health = release.kubectl("exec", release.pod, "--", "muster", "health", *more)
+        expect(health.strip() == "SERVING", health)
     # A renewed certificate: the kubelet takes up to a minute and a half to write it.
     _certificate(cert + "2", key + "2", address)
     secret = lab.cluster.kubectl("-n", NAMESPACE, "create", "secret", "tls", "muster-tls", f"--cert={cert}2", f"--key={key}2",
@@ -196,6 +199,30 @@ def _answers(lab, release, cert):
 def _certificate(cert, key, address):
     must(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
           "/CN=muster", "-addext", f"subjectAltName=DNS:localhost,IP:{address}", "-keyout", key, "-out", cert])
+
+
+@case
+def a_backup_is_made_and_restored_as_the_page_says(lab):
+    with open(os.path.join(CHART, "..", "..", "docs", "how-to", "kubernetes.md"), encoding="utf-8") as page:
+        blocks = [each.split("```", 1)[0] for each in page.read().split("```yaml\n")[1:]]
+    pod = yaml.safe_load(next(block for block in blocks if "kind: Pod" in block))
+    release = lab.release("muster")
+    release.install()
+    kept = release.client("submit", "echo", "42", "--retention=1h").strip()
+    reuse = ["upgrade", release.name, CHART, "--reuse-values", "--wait", "--timeout=90s"]
+    lab.helm(*reuse, "--set", "config.store.backup_dir=/var/lib/muster")
+    release.kubectl("exec", release.pod, "--", "muster", "admin", "backup", "monday")
+    later = release.client("submit", "echo", "43", "--retention=1h").strip()
+    lab.helm(*reuse, "--set", "replicaCount=0")
+    until(lambda: not release.state(), "no pod is left")
+    pod["spec"]["containers"][0].update(image=lab.image, imagePullPolicy="Never")
+    pod["metadata"]["namespace"] = NAMESPACE
+    lab.cluster.apply(pod)
+    release.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/muster-restore", "--timeout=60s")
+    lab.helm(*reuse, "--set", "replicaCount=1", "--set", "persistence.folder=restored")
+    expect("42" in release.client("gather", kept), "what was in the backup is gone")
+    refusal = release.client("get", later, code=None)
+    expect("43" not in refusal, f"what came after the backup is there: {refusal}")
 
 
 # -- bad input

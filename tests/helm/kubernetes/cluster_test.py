@@ -138,6 +138,7 @@ class Release:
 class Lab:
     def __init__(self, cluster, arguments):
         self.cluster, self.muster = cluster, arguments.muster
+        self.image = arguments.image
         repository, _, tag = arguments.image.rpartition(":")
         self.image_values = [f"image.repository={repository}", f"image.tag={tag}", "image.pullPolicy=Never"]
         self._releases = []
