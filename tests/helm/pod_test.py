@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.request
 
 import yaml
 
@@ -206,8 +207,9 @@ class PodTest:
         answer = self.client(release, "call", "echo", '{"a": [1, 2]}')
         expect(json.loads(answer) == {"a": [1, 2]}, f"echo answers {answer}")
         metrics = release.container["ports"][1]["hostPort"]
-        code, page, err = output_of(["curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{metrics}/metrics"])
-        expect(code == 0 and "muster_ready 1" in page, f"metrics: {err or page[:200]}")
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as answer:
+            page = answer.read().decode()
+        expect("muster_ready 1" in page, f"metrics: {page[:200]}")
         limit = "\nmuster_limit{limit=\"namespace_bytes_max\"} %d\n" % (MEMORY // 2)
         memory = "\nmuster_memory_limit_bytes %d\n" % MEMORY
         expect(memory not in page or limit in page, "the limit of a namespace does not follow the memory")
