@@ -8,6 +8,7 @@ Ends with `N passed, N failed, N skipped`.
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -378,7 +379,7 @@ class WithServer(unittest.TestCase):
         for arguments in (["wait", future], ["watch", future], ["gather", future]):
             process = subprocess.Popen([MUSTER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                        env={**os.environ, "MUSTER_SERVER": self.server.address})
-            self.await_waits()
+            self.await_waits(process)
             process.send_signal(signal.SIGINT)
             out, error = process.communicate(timeout=SECONDS)
             self.assertEqual(process.returncode, 130, error)
@@ -388,8 +389,17 @@ class WithServer(unittest.TestCase):
         self.assertEqual(self.json("get", future)["state"], "running")
         self.run_muster("cancel", future)
 
-    def await_waits(self):
-        """A moment for the command to reach the server; what it does by then is the same either way."""
+    def await_waits(self, process):
+        """Until it heeds signals, which it blocks to read them; then a moment to reach the server: what it does by then is
+        the same either way."""
+        end = time.monotonic() + SECONDS
+        while True:
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+                blocked = int(re.search(r"^SigBlk:\s*([0-9a-f]+)$", status.read(), re.MULTILINE).group(1), 16)
+            if blocked & 1 << (signal.SIGINT - 1):
+                break
+            self.assertLess(time.monotonic(), end, "it never heeds signals")
+            time.sleep(0.01)
         time.sleep(0.3)
 
     def test_a_terminal_shows_progress_and_leaves_no_trace_of_it(self):

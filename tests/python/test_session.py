@@ -150,7 +150,7 @@ async def test_nothing_is_made_twice_when_the_connection_is_cut(live_server, mus
                 proxy.cut()
             results = await muster.gather(*futures)
             assert [one for one in results if one is not None] == [[at, one] for at in range(20) for one in range(100)]
-            assert proxy.connections > 5
+            assert proxy.connections > 2  # a slow machine gets through fewer of them between the cuts
             made = [one async for one in client.list(group="once")]
             assert len(made) == len(futures) and all(one.attempt == 1 for one in made)
 
