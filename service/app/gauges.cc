@@ -3,11 +3,10 @@
 #include <utility>
 
 #include "service/app/logging.h"
+#include "service/app/value_text.h"
 
 namespace muster::app {
 namespace {
-
-double Seconds(base::Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
 
 struct PerLoop {
   executor::Loop* loop;

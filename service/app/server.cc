@@ -55,8 +55,6 @@ base::Durability DurabilityOf(const Config& config) {
   return config.durability == "async" ? base::Durability::kAsync : base::Durability::kNone;
 }
 
-double Seconds(base::Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
-
 std::string RandomHex(int digits) {
   std::random_device random;
   std::string text;

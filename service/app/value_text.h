@@ -28,4 +28,7 @@ std::optional<std::string> DidYouMean(std::string_view word, const std::vector<s
 
 std::vector<std::string> SplitTrimmed(std::string_view text, char separator);
 
+// For metrics and log lines.
+constexpr double Seconds(base::Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
+
 }  // namespace muster::app

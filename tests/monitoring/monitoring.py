@@ -165,6 +165,15 @@ def golden(musterd):
     return found
 
 
+def unparsed(pairs):
+    """Of pairs (where, expression): a line for each that is no PromQL."""
+    return [
+        f"{where}: {', '.join(result['errors'])}\n  {text}"
+        for (where, text), result in zip(pairs, parsed(text for _, text in pairs))
+        if result["errors"]
+    ]
+
+
 def parsed(texts):
     """What tests/monitoring/promql.mjs says of each expression."""
     question = json.dumps({"modules": str(need_modules()), "expressions": list(texts)})

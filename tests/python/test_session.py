@@ -147,10 +147,12 @@ async def test_nothing_is_made_twice_when_the_connection_is_cut(live_server, mus
                 futures += [client.submit("echo", (at, one), group="once") for one in range(100)]
                 futures += [client.submit("sleep", 0.05, group="once")]
                 await asyncio.sleep(0.01)
+                while proxy.connections <= at // 3:  # on a slow machine it comes back later than that
+                    await asyncio.sleep(0.01)
                 proxy.cut()
             results = await muster.gather(*futures)
             assert [one for one in results if one is not None] == [[at, one] for at in range(20) for one in range(100)]
-            assert proxy.connections > 2  # a slow machine gets through fewer of them between the cuts
+            assert proxy.connections > 5
             made = [one async for one in client.list(group="once")]
             assert len(made) == len(futures) and all(one.attempt == 1 for one in made)
 

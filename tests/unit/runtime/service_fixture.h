@@ -97,6 +97,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
       loop.name = "loop-" + std::to_string(i);
       loop.clock = &clock_;
       loop.manual_clock = true;
+      loop.turn_time_max = std::chrono::minutes(1);  // what shares a turn must not depend on how busy the machine is
       loops_.push_back(std::make_unique<executor::LoopThread>(loop));
       loops.push_back(&loops_.back()->loop());
     }
