@@ -21,8 +21,8 @@ import tempfile
 import time
 import urllib.request
 
-from engine import Engine, Missing, free_port, output_of
-from smoke import Skip, expect, run_cases
+from cases import Skip, expect, run_suite
+from engine import Engine, free_port, output_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -219,16 +219,7 @@ def main():
     parser.add_argument("--muster", required=True)
     parser.add_argument("-k", default="", metavar="WORD", help="only cases whose name contains it")
     options = parser.parse_args()
-    try:
-        compose = Compose(options)
-    except Missing as why:
-        print(f"skip: {why}")
-        print("0 passed, 0 failed, 1 skipped")
-        return 77
-    try:
-        return run_cases(compose, options.k)
-    finally:
-        compose.engine.close()
+    return run_suite(lambda: Compose(options), options.k)
 
 
 if __name__ == "__main__":

@@ -16,26 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import urllib.error
 import urllib.request
 
 import contents
-from engine import Engine, Missing, free_port
+from cases import Skip, expect, run_suite
+from engine import Engine, free_port
 from load import Load
 
 GRACE = 45  # seconds: drain.grace is 30, gRPC's own shutdown adds up to 5
 HARDENED = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"]
 USER = 65532
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(truth, message):
-    if not truth:
-        raise AssertionError(message)
 
 
 class Server:
@@ -309,26 +300,6 @@ class Smoke:
         return self.refused(["-v", f"{self.server.volume}:/var/lib/muster"], [], "/var/lib/muster")
 
 
-def run_cases(suite, only):
-    """Runs the methods case_... of it, prints a line for each and the sum; 1 if one failed."""
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for attribute in [name for name in dir(type(suite)) if name.startswith("case_") and only in name]:
-        title = attribute[len("case_") :].replace("_", " ")
-        start = time.monotonic()
-        try:
-            note = getattr(suite, attribute)() or ""
-            outcome = "passed"
-        except Skip as why:
-            outcome, note = "skipped", str(why)
-        except Exception as why:  # a case that ends in any other way has failed, and the next one runs
-            outcome, note = "failed", str(why) if isinstance(why, AssertionError) else traceback.format_exc()
-        counts[outcome] += 1
-        mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[outcome]
-        print(f"{mark} {title} ({time.monotonic() - start:.1f} s){': ' + note if note else ''}", flush=True)
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
-    return 1 if counts["failed"] else 0
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", required=True)
@@ -336,17 +307,7 @@ def main():
     parser.add_argument("--tool", choices=("podman", "docker"))
     parser.add_argument("-k", default="", metavar="WORD", help="only cases whose name contains it")
     options = parser.parse_args()
-    try:
-        smoke = Smoke(options)
-    except Missing as why:
-        print(f"skip: {why}")
-        print("0 passed, 0 failed, 1 skipped")
-        return 77
-    try:
-        print(f"image {options.image}; containers run with {smoke.engine.describe()}", flush=True)
-        return run_cases(smoke, options.k)
-    finally:
-        smoke.engine.close()
+    return run_suite(lambda: Smoke(options), options.k)
 
 
 if __name__ == "__main__":
