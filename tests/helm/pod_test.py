@@ -122,7 +122,13 @@ class Release:
         return self.inspect()["State"]
 
     def inspect(self):
-        return json.loads(self.podman("inspect", self.in_podman)[1])[0]
+        deadline = time.monotonic() + 10
+        while True:  # podman has no answer for a moment while a container ends
+            code, out, err = self.podman("inspect", self.in_podman)
+            if code == 0 and out:
+                return json.loads(out)[0]
+            expect(time.monotonic() < deadline, f"podman inspect: {err.strip()}")
+            time.sleep(0.1)
 
     def log(self):
         _, out, err = self.podman("logs", self.in_podman)
