@@ -6,7 +6,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 option(MUSTER_WERROR "Treat warnings as errors (CI does)" OFF)
-option(MUSTER_BELOW_API "Leave out all that links gRPC: service/api, service/app, client and their tests" OFF)
+option(MUSTER_BELOW_FRONTS "Leave out the fronts, all that is above them, the clients, and their tests" OFF)
 option(MUSTER_TESTS "Build the tests; off where only the programs are wanted, as in the image" ON)
 option(MUSTER_FUZZ "Build tests/fuzz, and all that it links with the instruments of libFuzzer; needs clang" OFF)
 set(MUSTER_SANITIZE "" CACHE STRING "Value for -fsanitize=, for example address,undefined or thread")

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "service/base/clock.h"
-#include "service/runtime/limits.h"
+#include "service/values/limits.h"
 
 namespace muster::app {
 
@@ -57,7 +57,7 @@ struct Config {
   struct Drain {
     base::Duration grace = std::chrono::seconds(30);
   } drain;
-  runtime::Limits limits;
+  values::Limits limits;
   struct Functions {
     base::Duration sleep_max = std::chrono::hours(24 * 365);
   } functions;

@@ -66,7 +66,7 @@ std::unique_ptr<metrics::Registry::Collector> FillAtScrapes(metrics::Metrics& me
   });
 }
 
-void SetLimits(metrics::Metrics& metrics, const runtime::Limits& limits) {
+void SetLimits(metrics::Metrics& metrics, const values::Limits& limits) {
   metrics.SetLimit("pending_futures_max", static_cast<double>(limits.pending_futures_max));
   metrics.SetLimit("waiters_max", static_cast<double>(limits.waiters_max));
   metrics.SetLimit("wait_members_max", static_cast<double>(limits.wait_members_max));

@@ -11,8 +11,8 @@
 #include "service/executor/loop.h"
 #include "service/executor/reactor.h"
 #include "service/metrics/metrics.h"
-#include "service/runtime/limits.h"
 #include "service/runtime/service.h"
+#include "service/values/limits.h"
 
 namespace muster::app {
 
@@ -28,6 +28,6 @@ struct Scraped {
 std::unique_ptr<metrics::Registry::Collector> FillAtScrapes(metrics::Metrics& metrics, Scraped from);
 
 // The limits that a gauge beside them says how near they are.
-void SetLimits(metrics::Metrics& metrics, const runtime::Limits& limits);
+void SetLimits(metrics::Metrics& metrics, const values::Limits& limits);
 
 }  // namespace muster::app

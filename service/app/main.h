@@ -4,7 +4,8 @@
 //
 //   int main(int argc, char** argv) {
 //     return muster::app::Main(argc, argv, [](muster::jobs::Registry& registry) {
-//       return registry.AddBlocking("greet", "Greets whoever is named.", muster::core::Payload::Text("World"), &Greet);
+//       return registry.AddBlocking("greet", "Greets whoever is named.", muster::values::Payload::Text("World"),
+//       &Greet);
 //     });
 //   }
 //

@@ -16,24 +16,24 @@ constexpr std::string_view kStates[] = {"pending", "delayed", "queued", "running
 constexpr std::string_view kErrorKinds[] = {"application",     "cancelled",   "timed_out",
                                             "queue_timed_out", "interrupted", "invalid_input"};
 
-static_assert(static_cast<int>(core::State::kCancelled) == static_cast<int>(metrics::FutureState::kCancelled));
-static_assert(static_cast<int>(core::State::kQueued) == static_cast<int>(metrics::FutureState::kQueued));
-static_assert(static_cast<int>(core::FutureKind::kWaitFor) == 4);
-static_assert(static_cast<int>(core::ErrorKind::kInvalidInput) == 5);
+static_assert(static_cast<int>(values::State::kCancelled) == static_cast<int>(metrics::FutureState::kCancelled));
+static_assert(static_cast<int>(values::State::kQueued) == static_cast<int>(metrics::FutureState::kQueued));
+static_assert(static_cast<int>(values::FutureKind::kWaitFor) == 4);
+static_assert(static_cast<int>(values::ErrorKind::kInvalidInput) == 5);
 
 }  // namespace
 
 MetricsObserver::MetricsObserver(metrics::Metrics& metrics, const jobs::Registry& registry)
     : metrics_(metrics), registry_(registry), as_completed_(metrics.StreamsOpen("AsCompleted")) {
-  for (core::FunctionId id = 0; id < registry.size(); ++id) {
+  for (values::FunctionId id = 0; id < registry.size(); ++id) {
     const jobs::Function& function = registry.At(id);
     functions_.push_back(metrics.Function(function.name, kFunctionKinds[static_cast<size_t>(function.kind)]));
   }
   for (size_t kind = 1; kind < kinds_.size(); ++kind) kinds_[kind] = metrics.Combinator(kFutureKinds[kind]);
 }
 
-metrics::FunctionMetrics& MetricsObserver::Of(core::FutureKind kind, core::FunctionId function) {
-  return kind == core::FutureKind::kJob ? functions_[function] : kinds_[static_cast<size_t>(kind)];
+metrics::FunctionMetrics& MetricsObserver::Of(values::FutureKind kind, values::FunctionId function) {
+  return kind == values::FutureKind::kJob ? functions_[function] : kinds_[static_cast<size_t>(kind)];
 }
 
 int64_t MetricsObserver::futures() const {
@@ -45,7 +45,7 @@ int64_t MetricsObserver::futures() const {
 int64_t MetricsObserver::pending() const {
   double sum = 0;
   for (size_t state = 0; state < metrics_.futures.size(); ++state) {
-    if (!core::IsDone(static_cast<core::State>(state))) sum += metrics_.futures[state].Value();
+    if (!values::IsDone(static_cast<values::State>(state))) sum += metrics_.futures[state].Value();
   }
   return std::llround(sum);
 }
@@ -57,15 +57,15 @@ void MetricsObserver::OnChanged(const core::Changed& change, base::Instant now) 
     metrics_.futures[static_cast<size_t>(change.from)].Sub();
   }
   metrics_.futures[static_cast<size_t>(change.to)].Add();
-  if (change.from == core::State::kRunning && change.to == core::State::kQueued && !change.created) {
+  if (change.from == values::State::kRunning && change.to == values::State::kQueued && !change.created) {
     Of(change.kind, change.function).Rerun();
   }
   // A job that starts again has waited before, and has run since.
-  if (change.to == core::State::kRunning && !change.restored && change.attempt == 1) {
+  if (change.to == values::State::kRunning && !change.restored && change.attempt == 1) {
     const base::Duration delay = change.options != nullptr ? change.options->delay : base::Duration(0);
     metrics_.job_queue.Observe(now - change.create_time - delay);
   }
-  if (core::IsDone(change.to) && !change.restored) Ended(change, now);
+  if (values::IsDone(change.to) && !change.restored) Ended(change, now);
 }
 
 void MetricsObserver::OnCommit(base::Duration took, uint64_t rows, uint64_t batches) {
@@ -82,16 +82,16 @@ void MetricsObserver::OnStoreFailed(const absl::Status& failure) {
 void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {
   metrics::FunctionMetrics& function = Of(change.kind, change.function);
   function.Done(static_cast<metrics::FutureState>(change.to));
-  if (change.kind == core::FutureKind::kJob) {
+  if (change.kind == values::FutureKind::kJob) {
     metrics_.submit_to_done.Observe(now - change.create_time);
     if (change.start_time != base::kNever) function.Ran(now - change.start_time);
   }
   if (change.cancel_time != base::kNever) metrics_.cancel_latency.Observe(now - change.cancel_time);
-  const base::LogLevel level = change.to == core::State::kFailed ? base::LogLevel::kInfo : base::LogLevel::kDebug;
+  const base::LogLevel level = change.to == values::State::kFailed ? base::LogLevel::kInfo : base::LogLevel::kDebug;
   if (!base::LogEnabled(level)) return;
   static base::LogLimiter failures(100, std::chrono::seconds(1));
   const std::string id = change.id.ToText();
-  const std::string_view name = change.kind == core::FutureKind::kJob
+  const std::string_view name = change.kind == values::FutureKind::kJob
                                     ? std::string_view(registry_.At(change.function).name)
                                     : kFutureKinds[static_cast<size_t>(change.kind)];
   const double seconds = Seconds(now - change.create_time);
@@ -101,7 +101,7 @@ void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {
     if (found != change.options->metadata.end()) trace = TraceIdOf(found->second);
   }
   const std::string_view state = kStates[static_cast<size_t>(change.to)];
-  if (change.to == core::State::kFailed) {
+  if (change.to == values::State::kFailed) {
     base::LogLimited(failures, level, "a future failed",
                      {{"future_id", id},
                       {"trace_id", trace},
@@ -127,8 +127,8 @@ void MetricsObserver::OnDropped(const core::Dropped& drop) {
   base::LogLimited(
       limiter, base::LogLevel::kWarning, "a future failed and nobody ever asked for its error",
       {{"future_id", id},
-       {"function", drop.kind == core::FutureKind::kJob ? std::string_view(registry_.At(drop.function).name)
-                                                        : kFutureKinds[static_cast<size_t>(drop.kind)]},
+       {"function", drop.kind == values::FutureKind::kJob ? std::string_view(registry_.At(drop.function).name)
+                                                          : kFutureKinds[static_cast<size_t>(drop.kind)]},
        {"error_type", has_error ? std::string_view(drop.outcome->error->type) : std::string_view()}});
 }
 

@@ -36,14 +36,14 @@ class MetricsObserver final : public runtime::Observer {
   int64_t pending() const;
 
  private:
-  metrics::FunctionMetrics& Of(core::FutureKind kind, core::FunctionId function);
+  metrics::FunctionMetrics& Of(values::FutureKind kind, values::FunctionId function);
   void Ended(const core::Changed& change, base::Instant now);
 
   metrics::Metrics& metrics_;
   const jobs::Registry& registry_;
   metrics::Gauge as_completed_;
-  std::vector<metrics::FunctionMetrics> functions_;  // by core::FunctionId
-  std::array<metrics::FunctionMetrics, 5> kinds_;    // by core::FutureKind; kJob is not used
+  std::vector<metrics::FunctionMetrics> functions_;  // by values::FunctionId
+  std::array<metrics::FunctionMetrics, 5> kinds_;    // by values::FutureKind; kJob is not used
   std::function<void(const absl::Status&)> store_failed_;
 };
 

@@ -15,8 +15,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "service/api/admin_http.h"
-#include "service/api/server.h"
 #include "service/app/cgroup.h"
 #include "service/app/gauges.h"
 #include "service/app/grpc_log.h"
@@ -34,6 +32,8 @@
 #include "service/executor/reactor.h"
 #include "service/executor/watchdog.h"
 #include "service/functions/builtins.h"
+#include "service/grpc/server.h"
+#include "service/http/admin_http.h"
 #include "service/jobs/registry.h"
 #include "service/metrics/metrics.h"
 #include "service/runtime/service.h"
@@ -117,7 +117,7 @@ class Assembly {
   uint32_t threads_ = 0;
   std::atomic<const char*> not_ready_{"starting"};  // null: ready; stored by main, read by the admin listener
   std::unique_ptr<TlsFiles> tls_;
-  std::unique_ptr<api::Server> server_;
+  std::unique_ptr<grpc_front::Server> server_;
   std::unique_ptr<executor::Reactor> reactor_;
   std::unique_ptr<jobs::Registry> registry_;
   std::unique_ptr<executor::BlockingPool> pool_;
@@ -129,7 +129,7 @@ class Assembly {
   std::unique_ptr<StoreWatch> store_watch_;
   std::unique_ptr<metrics::Registry::Collector> at_scrapes_;
   std::unique_ptr<executor::LoopWatchdog> watchdog_;
-  std::unique_ptr<api::AdminServer> admin_;
+  std::unique_ptr<http::AdminServer> admin_;
   std::string grpc_address_;
 };
 
@@ -158,7 +158,7 @@ absl::Status Assembly::AddAllFunctions(const AddFunctions& add) {
 }
 
 void Assembly::MakeLoops() {
-  api::ServerOptions options;
+  grpc_front::ServerOptions options;
   options.listen = config_.grpc.listen;
   options.plaintext_listen = config_.grpc.plaintext_listen;
   options.connection_age_max = config_.grpc.connection_age_max;
@@ -176,7 +176,7 @@ void Assembly::MakeLoops() {
   options.loop_spin = cpus_ > 1 ? config_.loop.spin : base::Duration(0);
   // Room for all that waits, and for the short calls beside it.
   options.calls_max = std::max(options.calls_max, config_.limits.waiters_max + config_.limits.streams_max + 10'000);
-  server_ = std::make_unique<api::Server>(std::move(options));
+  server_ = std::make_unique<grpc_front::Server>(std::move(options));
 }
 
 void Assembly::MakePool() {
@@ -204,21 +204,21 @@ void Assembly::WatchLoops() {
 absl::Status Assembly::StartAdmin() {
   HostPort address;
   ParseHostPort(config_.admin.listen, &address);
-  api::AdminServer::Options options;
+  http::AdminServer::Options options;
   options.address = address.host;
   options.port = address.port;
-  api::AdminServer::Pages pages;
+  http::AdminServer::Pages pages;
   pages.metrics = [this] { return metrics_.registry.Render(); };
   pages.metrics_content_type = std::string(metrics::Registry::kContentType);
   pages.readiness = [this] {
     const char* reason = not_ready_.load(std::memory_order_acquire);
-    return api::Readiness{reason == nullptr, reason == nullptr ? "" : reason};
+    return http::Readiness{reason == nullptr, reason == nullptr ? "" : reason};
   };
   pages.title = "musterd " + Version();
   if (manual_time_ != nullptr || durable()) {
     pages.command = [this](std::string_view target) { return Command(target); };
   }
-  MUSTER_ASSIGN_OR_RETURN(admin_, api::AdminServer::Start(std::move(options), std::move(pages)));
+  MUSTER_ASSIGN_OR_RETURN(admin_, http::AdminServer::Start(std::move(options), std::move(pages)));
   return absl::OkStatus();
 }
 
@@ -401,7 +401,7 @@ bool Assembly::JobsEndWithin(base::Duration limit) {
   return true;
 }
 
-// The order is that of api/server.h, which explains it.
+// The order is that of grpc/server.h, which explains it.
 void Assembly::Drain(int signal) {
   base::LogInfo("draining: no new jobs; running ones have their grace",
                 {{"signal", signal == 0        ? "none"

@@ -14,23 +14,25 @@ namespace {
 constexpr uint64_t kRowsPerReport = 4096;
 constexpr uint32_t kShardsMax = 1024;
 
-std::string_view NameOf(core::FutureKind kind) {
+std::string_view NameOf(values::FutureKind kind) {
   switch (kind) {
-    case core::FutureKind::kJob:
+    case values::FutureKind::kJob:
       return "job";
-    case core::FutureKind::kPromise:
+    case values::FutureKind::kPromise:
       return "promise";
-    case core::FutureKind::kGather:
+    case values::FutureKind::kGather:
       return "gather";
-    case core::FutureKind::kShield:
+    case values::FutureKind::kShield:
       return "shield";
-    case core::FutureKind::kWaitFor:
+    case values::FutureKind::kWaitFor:
       return "wait_for";
   }
   return "future";
 }
 
-bool Combines(core::FutureKind kind) { return kind != core::FutureKind::kJob && kind != core::FutureKind::kPromise; }
+bool Combines(values::FutureKind kind) {
+  return kind != values::FutureKind::kJob && kind != values::FutureKind::kPromise;
+}
 
 class Auditor {
  public:
@@ -46,8 +48,8 @@ class Auditor {
     uint32_t slot = 0;
   };
   struct Wanted {
-    core::FutureId by;
-    core::FutureId member;
+    values::FutureId by;
+    values::FutureId member;
   };
 
   absl::Status ReadHeader();
@@ -56,14 +58,14 @@ class Auditor {
   void ReadFuture(const rows::Key& key, std::string_view value);
   void ReadMembers(std::string_view value);
   void ReadRequest(const rows::Key& key, std::string_view value);
-  void CheckShard(core::ShardIndex shard, const std::string& whose);
+  void CheckShard(values::ShardIndex shard, const std::string& whose);
   void CheckOutcome(const core::FutureRecord& record);
   // The last future's row and those beside it are read.
   void EndOfFuture();
-  bool Holds(const core::FutureId& id) const;
+  bool Holds(const values::FutureId& id) const;
   void NamesAreThere();
 
-  static uint64_t PlaceOf(const core::FutureId& id) { return uint64_t{id.shard} << 48 | id.sequence; }
+  static uint64_t PlaceOf(const values::FutureId& id) { return uint64_t{id.shard} << 48 | id.sequence; }
   template <typename T>
   bool Good(const absl::StatusOr<T>& decoded, const std::string& where) {
     if (!decoded.ok()) Damaged(fmt::format("{}: {}", where, std::string(decoded.status().message())));
@@ -79,14 +81,14 @@ class Auditor {
   Report report_;
   absl::flat_hash_map<uint64_t, Brief> futures_;  // by PlaceOf
   std::vector<Wanted> wanted_;                    // members that come later, or never
-  std::map<core::NamespaceId, std::string> namespaces_;
-  std::map<core::FunctionId, std::string> functions_;
-  std::map<core::NamespaceId, StateCounts> by_namespace_;
-  std::map<core::NamespaceId, std::string> namespace_users_;  // one of each
-  std::map<core::FunctionId, std::string> function_users_;
+  std::map<values::NamespaceId, std::string> namespaces_;
+  std::map<values::FunctionId, std::string> functions_;
+  std::map<values::NamespaceId, StateCounts> by_namespace_;
+  std::map<values::NamespaceId, std::string> namespace_users_;  // one of each
+  std::map<values::FunctionId, std::string> function_users_;
   // The future whose rows are being read; none: its row is missing or damaged.
   uint64_t sequence_ = 0;
-  core::ShardIndex shard_ = 0;
+  values::ShardIndex shard_ = 0;
   std::optional<core::FutureRecord> last_;
   bool has_members_ = false;
 };
@@ -193,7 +195,7 @@ void Auditor::ReadPart(const rows::Key& key, std::string_view value, uint64_t by
   }
   if (key.part == rows::Part::kMembers) return ReadMembers(value);
   if (!Good(rows::DecodePayload(value), where + ", input") || !last_) return;
-  if (last_->kind != core::FutureKind::kJob || core::IsDone(last_->state)) {
+  if (last_->kind != values::FutureKind::kJob || values::IsDone(last_->state)) {
     Damaged(fmt::format("future {}: there is an input, and it is no job that has still to run", last_->id.ToText()));
   }
 }
@@ -212,7 +214,7 @@ void Auditor::ReadFuture(const rows::Key& key, std::string_view value) {
   futures_[PlaceOf(record.id)] = {record.id.incarnation, record.id.slot};
   namespace_users_.emplace(record.ns, id);
   for (const core::RequestRecord& request : record.requests) namespace_users_.emplace(request.ns, id);
-  if (record.kind == core::FutureKind::kJob) function_users_.emplace(record.function, id);
+  if (record.kind == values::FutureKind::kJob) function_users_.emplace(record.function, id);
   CheckOutcome(record);
   const auto state = static_cast<size_t>(record.state);
   if (state >= kStates) return;
@@ -222,13 +224,13 @@ void Auditor::ReadFuture(const rows::Key& key, std::string_view value) {
 
 void Auditor::CheckOutcome(const core::FutureRecord& record) {
   const std::string id = record.id.ToText();
-  const bool done = core::IsDone(record.state);
-  const bool is_job = record.kind == core::FutureKind::kJob;
-  if (record.state == core::State::kExpired || (!done && (record.state == core::State::kPending) == is_job)) {
+  const bool done = values::IsDone(record.state);
+  const bool is_job = record.kind == values::FutureKind::kJob;
+  if (record.state == values::State::kExpired || (!done && (record.state == values::State::kPending) == is_job)) {
     Damaged(fmt::format("future {}: a {} is never in this state", id, NameOf(record.kind)));
   }
   // A gather that succeeded has its members' outcomes, which lie with them.
-  const bool with_members = record.kind == core::FutureKind::kGather && record.state == core::State::kSucceeded;
+  const bool with_members = record.kind == values::FutureKind::kGather && record.state == values::State::kSucceeded;
   if ((record.outcome != nullptr) != (done && !with_members)) {
     Damaged(fmt::format("future {}: it is {} and has {} outcome", id, done ? "done" : "not done",
                         record.outcome != nullptr ? "an" : "no"));
@@ -250,12 +252,12 @@ void Auditor::ReadMembers(std::string_view value) {
     Damaged(fmt::format("future {}: there are members, and it is a {}", record.id.ToText(), NameOf(record.kind)));
     return;
   }
-  if (record.kind != core::FutureKind::kGather && members->members.size() != 1) {
+  if (record.kind != values::FutureKind::kGather && members->members.size() != 1) {
     Damaged(
         fmt::format("future {}: a {} of {} futures", record.id.ToText(), NameOf(record.kind), members->members.size()));
   }
   // A shield or a wait_for lets go of its member when it ends; a gather keeps them, for their outcomes.
-  if (core::IsDone(record.state) && record.kind != core::FutureKind::kGather) return;
+  if (values::IsDone(record.state) && record.kind != values::FutureKind::kGather) return;
   for (const core::MemberRecord& member : members->members) {
     if (!Holds(member.id)) wanted_.push_back({record.id, member.id});
   }
@@ -276,17 +278,17 @@ void Auditor::ReadRequest(const rows::Key& key, std::string_view value) {
   namespace_users_.emplace(key.number, where);
   const absl::StatusOr<core::RequestRecord> record = rows::DecodeRequest(key.number, key.request_id, value);
   if (!Good(record, where)) return;
-  if (core::IsDone(record->elsewhere_state) != (record->elsewhere_outcome != nullptr)) {
+  if (values::IsDone(record->elsewhere_state) != (record->elsewhere_outcome != nullptr)) {
     Damaged(where + ": state and outcome of its shield disagree");
   }
 }
 
-void Auditor::CheckShard(core::ShardIndex shard, const std::string& whose) {
+void Auditor::CheckShard(values::ShardIndex shard, const std::string& whose) {
   if (!report_.header || shard < report_.header->shards) return;
   Damaged(fmt::format("{} is in shard {}; the header says that there are {}", whose, shard, report_.header->shards));
 }
 
-bool Auditor::Holds(const core::FutureId& id) const {
+bool Auditor::Holds(const values::FutureId& id) const {
   const auto found = futures_.find(PlaceOf(id));
   return found != futures_.end() && found->second.incarnation == id.incarnation && found->second.slot == id.slot;
 }

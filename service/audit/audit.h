@@ -14,13 +14,13 @@
 
 #include "absl/status/statusor.h"
 
-#include "service/core/command.h"
+#include "service/core/door/command.h"
 #include "service/rows/rows.h"
 #include "service/store/journal.h"
 
 namespace muster::audit {
 
-// By core::State, kPending to kCancelled.
+// By values::State, kPending to kCancelled.
 inline constexpr size_t kStates = 7;
 using StateCounts = std::array<uint64_t, kStates>;
 

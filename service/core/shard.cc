@@ -233,10 +233,49 @@ absl::StatusOr<FutureView> Shard::Get(NamespaceId ns, const FutureId& id, bool t
 OutcomeRef Shard::TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed) {
   return impl_->TakeOutcome(ns, id, also_failed);
 }
-std::vector<FutureView> Shard::List(const ListQuery& query, uint64_t* next) const { return impl_->List(query, next); }
+std::vector<FutureView> Shard::List(const ListFutures& query, uint64_t* next) const { return impl_->List(query, next); }
 std::vector<FutureId> Shard::GroupMembers(NamespaceId ns, const std::string& group) const {
   return impl_->GroupMembers(ns, group);
 }
+
+GetFuture::Answer Shard::Ask(const GetFuture& query) { return Get(query.ns, query.id, query.take_outcome); }
+TakeOutcomes::Answer Shard::Ask(const TakeOutcomes& query) {
+  std::vector<OutcomeRef> outcomes;
+  outcomes.reserve(query.ids.size());
+  for (const FutureId& id : query.ids) {
+    outcomes.push_back(TakeOutcome(query.ns, id, query.also_failed));
+    if (outcomes.back() == nullptr) return {};
+  }
+  return outcomes;
+}
+ListFutures::Answer Shard::Ask(const ListFutures& query) {
+  if (absl::Status readable = CheckReadable(); !readable.ok()) return readable;
+  FuturePage page;
+  page.futures = List(query, &page.next);
+  return page;
+}
+ListGroup::Answer Shard::Ask(const ListGroup& query) {
+  if (absl::Status readable = CheckReadable(); !readable.ok()) return readable;
+  return GroupMembers(query.ns, query.group);
+}
+GetProgress::Answer Shard::Ask(const GetProgress& query) {
+  std::vector<FutureView> found;
+  for (const FutureId& id : query.ids) {
+    if (found.size() >= query.max) break;
+    absl::StatusOr<FutureView> view = Get(query.ns, id, /*take_outcome=*/false);
+    if (view.ok() && view->state == State::kRunning && view->progress_time != base::kNever) {
+      found.push_back(*std::move(view));
+    }
+  }
+  return found;
+}
+core::TakeCompletions::Answer Shard::Ask(const core::TakeCompletions& query) {
+  TakenCompletions taken;
+  taken.status = TakeCompletions(query.token, query.max, query.take_outcomes, taken.completions);
+  return taken;
+}
+GetStats::Answer Shard::Ask(const GetStats&) { return Stats(); }
+
 ShardStats Shard::Stats() const { return impl_->Stats(); }
 uint64_t Shard::RequestIdCount() const { return impl_->RequestIdCount(); }
 void Shard::CheckInvariants() const { impl_->CheckInvariants(); }

@@ -19,10 +19,10 @@
 #include "absl/status/statusor.h"
 
 #include "service/base/clock.h"
-#include "service/core/command.h"
-#include "service/core/effect.h"
-#include "service/core/id.h"
-#include "service/core/record.h"
+#include "service/core/door/command.h"
+#include "service/core/door/effect.h"
+#include "service/core/door/query.h"
+#include "service/core/record/record.h"
 
 namespace muster::core {
 
@@ -35,67 +35,6 @@ struct ShardOptions {
   size_t request_ids_max = 1'000'000;                               // remembered at once; past it TOO_MANY_REQUEST_IDS
   ShardIndex shards = 0;   // how many there are: an id of one beyond is not found; 0: not checked
   bool journaled = false;  // changes are gathered for TakeChanges, which somebody then calls
-};
-
-// A snapshot of one future for Get and List; `outcome` is null until done.
-struct FutureView {
-  FutureId id;
-  FutureKind kind = FutureKind::kJob;
-  FunctionId function = 0;
-  State state = State::kPending;
-  uint32_t cancelling = 0;
-  uint32_t attempt = 0;
-  std::shared_ptr<const Options> options;  // null: all defaults
-  std::string name;                        // "Task-N" when none was given (semantics 14)
-  double progress_fraction = 0;
-  std::string progress_message;
-  base::Instant progress_time = base::kNever;                    // kNever: no progress was reported
-  base::Instant create_time, start_time, end_time, expire_time;  // kNever where it does not apply (yet)
-  OutcomeRef outcome;
-  std::vector<FutureId> members;  // gather: its members; shield, wait_for: the inner. Not in List: too many
-};
-
-struct ListQuery {
-  NamespaceId ns = 0;
-  uint32_t state_mask = 0;  // bit (1 << State); 0: every state
-  std::optional<FunctionId> function;
-  std::string group;
-  std::map<std::string, std::string> labels;  // all must match
-  uint64_t after_sequence = 0;                // page token: list in creation order after this one
-  size_t max = 100;
-};
-
-// At the end either `ended` or `timed_out` is set, never both, and the stream is forgotten.
-struct StreamStatus {
-  uint64_t remaining = 0;  // members not delivered yet
-  bool ended = false;      // nothing more will come: all delivered, or
-  bool timed_out = false;  // the deadline passed (what was done by then has been delivered first, semantics 40)
-};
-
-// Sizes of what is held; all zero when nothing is left behind (semantics 36), which tests check.
-struct ShardStats {
-  uint64_t futures = 0;
-  uint64_t pending = 0;  // not done
-  uint64_t waits = 0, streams = 0, calls = 0;
-  uint64_t links = 0;  // members of open waits, streams, combinators and awaits
-  uint64_t pins = 0;
-  uint64_t request_ids = 0;
-  uint64_t groups = 0;
-  uint64_t timers = 0;
-
-  ShardStats& operator+=(const ShardStats& other) {
-    futures += other.futures;
-    pending += other.pending;
-    waits += other.waits;
-    streams += other.streams;
-    calls += other.calls;
-    links += other.links;
-    pins += other.pins;
-    request_ids += other.request_ids;
-    groups += other.groups;
-    timers += other.timers;
-    return *this;
-  }
 };
 
 class Shard {
@@ -128,6 +67,14 @@ class Shard {
   // When Tick has something to do next; kNever when nothing is timed.
   base::Instant NextDeadline() const;
 
+  core::GetFuture::Answer Ask(const core::GetFuture& query);
+  core::TakeOutcomes::Answer Ask(const core::TakeOutcomes& query);
+  core::ListFutures::Answer Ask(const core::ListFutures& query);
+  core::ListGroup::Answer Ask(const core::ListGroup& query);
+  core::GetProgress::Answer Ask(const core::GetProgress& query);
+  core::TakeCompletions::Answer Ask(const core::TakeCompletions& query);
+  core::GetStats::Answer Ask(const core::GetStats& query);
+
   // Up to `max` completions of a stream, in order of completion. `resumed` state stays with the stream. An unknown
   // token reports ended.
   StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
@@ -139,7 +86,7 @@ class Shard {
   OutcomeRef TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed);
   // In creation order. `next` is where the next page starts, 0 when there is none. A page may be short, even empty, and
   // still have a next one: one call looks at a bounded number of futures.
-  std::vector<FutureView> List(const ListQuery& query, uint64_t* next) const;
+  std::vector<FutureView> List(const ListFutures& query, uint64_t* next) const;
   // Forgets a done future before its time. NOT_DONE for a live one.
   absl::Status Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out);
   // Ids of a group, in creation order.

@@ -66,7 +66,7 @@ OutcomeRef Shard::Impl::TakeOutcome(NamespaceId ns, const FutureId& id, bool als
   return future->outcome;
 }
 
-bool Shard::Impl::Matches(const Future& future, const ListQuery& query) {
+bool Shard::Impl::Matches(const Future& future, const ListFutures& query) {
   if (!future.visible() || future.ns != query.ns) return false;
   if (query.state_mask != 0 && (query.state_mask >> static_cast<int>(future.state) & 1) == 0) return false;
   if (query.function && (future.kind != FutureKind::kJob || future.function != *query.function)) return false;
@@ -80,7 +80,7 @@ bool Shard::Impl::Matches(const Future& future, const ListQuery& query) {
   return true;
 }
 
-std::vector<FutureView> Shard::Impl::List(const ListQuery& query, uint64_t* next) const {
+std::vector<FutureView> Shard::Impl::List(const ListFutures& query, uint64_t* next) const {
   std::vector<FutureView> page;
   uint64_t following = 0;  // `next` may point into the query
   const auto block = blocks_.lower_bound((query.after_sequence + 1) >> kBlockShift);

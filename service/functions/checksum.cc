@@ -74,7 +74,7 @@ struct Request {
 
 absl::StatusOr<Request> Parse(const jobs::Payload& payload, bool has_root) {
   Request request;
-  const bool is_json = payload.encoding() == core::Encoding::kJson || payload.content_type() == "application/json";
+  const bool is_json = payload.encoding() == values::Encoding::kJson || payload.content_type() == "application/json";
   if (!is_json) {
     MUSTER_ASSIGN_OR_RETURN(request.data, jobs::ParseBytes(payload));
     return request;

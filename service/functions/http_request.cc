@@ -149,8 +149,8 @@ absl::StatusOr<Call> Parse(const jobs::Payload& payload, const HttpOptions& opti
 }
 
 jobs::Payload RawResult(HttpResponse response) {
-  core::Payload::Content content;
-  content.encoding = core::Encoding::kBytes;
+  values::Payload::Content content;
+  content.encoding = values::Encoding::kBytes;
   for (const auto& [name, value] : response.headers) {
     if (name == "content-type") content.content_type = value;
   }

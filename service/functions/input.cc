@@ -26,7 +26,7 @@ std::string Shown(const nlohmann::json& value) {
 Input Input::Object(const jobs::Payload& payload, std::initializer_list<std::string_view> keys,
                     std::string_view text_key) {
   const bool is_plain_text =
-      payload.encoding() == core::Encoding::kText && payload.content_type() != "application/json";
+      payload.encoding() == values::Encoding::kText && payload.content_type() != "application/json";
   if (is_plain_text && !text_key.empty()) return FromJson(payload.body(), keys, text_key);
   absl::StatusOr<nlohmann::json> parsed = jobs::ParseJson(payload);
   if (parsed.ok()) return FromJson(*std::move(parsed), keys, text_key);

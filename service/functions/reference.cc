@@ -25,8 +25,8 @@ constexpr char kHead[] =
     "[configuration](configuration.md) changes them. Unknown keys of an input are errors. JSON's numbers are doubles; "
     "bytes travel as base64 in keys that end in `_base64`.\n";
 
-std::string_view KindName(core::FunctionKind kind) {
-  return kind == core::FunctionKind::kBlocking ? "blocking" : "async";
+std::string_view KindName(values::FunctionKind kind) {
+  return kind == values::FunctionKind::kBlocking ? "blocking" : "async";
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ absl::StatusOr<double> ParseNumber(const std::string& text) {
 }
 
 absl::StatusOr<double> Seconds(const jobs::Payload& payload) {
-  if (payload.encoding() == core::Encoding::kText) {
+  if (payload.encoding() == values::Encoding::kText) {
     return ParseNumber(payload.body());
   }
   MUSTER_ASSIGN_OR_RETURN(const nlohmann::json document, jobs::ParseJson(payload));

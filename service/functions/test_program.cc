@@ -65,7 +65,7 @@ struct Program {
 
   jobs::JobContext& context;
   const base::Instant start;
-  std::map<std::string, core::FutureId> names;
+  std::map<std::string, values::FutureId> names;
   std::map<std::string, json> results;
   json records = json::array();
   absl::Status error;  // what the nearest `except` handles
@@ -74,39 +74,39 @@ struct Program {
 
 base::Duration FromSeconds(double seconds) { return base::Duration(std::llround(seconds * 1e6)); }
 
-absl::StatusOr<core::FutureId> FindId(const Program& program, const std::string& text) {
+absl::StatusOr<values::FutureId> FindId(const Program& program, const std::string& text) {
   if (const auto named = program.names.find(text); named != program.names.end()) return named->second;
-  const std::optional<core::FutureId> id = core::FutureId::Parse(text == "self" ? program.context.id() : text);
+  const std::optional<values::FutureId> id = values::FutureId::Parse(text == "self" ? program.context.id() : text);
   if (!id.has_value()) return jobs::InvalidInput(fmt::format("id: {} is no id and no name given before", Shown(text)));
   return *id;
 }
 
-absl::StatusOr<core::FutureId> IdOf(const Program& program, Input& input) {
+absl::StatusOr<values::FutureId> IdOf(const Program& program, Input& input) {
   const std::string text = input.RequiredText("id", 128);
   if (!input.ok()) return input.status();
   return FindId(program, text);
 }
 
-std::string_view KindName(core::ErrorKind kind) {
+std::string_view KindName(values::ErrorKind kind) {
   switch (kind) {
-    case core::ErrorKind::kApplication:
+    case values::ErrorKind::kApplication:
       return "APPLICATION";
-    case core::ErrorKind::kCancelled:
+    case values::ErrorKind::kCancelled:
       return "CANCELLED";
-    case core::ErrorKind::kTimedOut:
+    case values::ErrorKind::kTimedOut:
       return "TIMED_OUT";
-    case core::ErrorKind::kQueueTimedOut:
+    case values::ErrorKind::kQueueTimedOut:
       return "QUEUE_TIMED_OUT";
-    case core::ErrorKind::kInterrupted:
+    case values::ErrorKind::kInterrupted:
       return "INTERRUPTED";
-    case core::ErrorKind::kInvalidInput:
+    case values::ErrorKind::kInvalidInput:
       return "INVALID_INPUT";
   }
   return "UNKNOWN";
 }
 
 json Describe(const absl::Status& error) {
-  const core::OutcomeRef outcome = jobs::ToOutcome(error);
+  const values::OutcomeRef outcome = jobs::ToOutcome(error);
   json described = {
       {"kind", KindName(outcome->error->kind)}, {"type", outcome->error->type}, {"message", outcome->error->message}};
   if (outcome->error->cause != nullptr) described["cause"] = outcome->error->cause->type;
@@ -137,7 +137,7 @@ Flow Record(Program& program, const json& step) {
     const auto found = program.results.find(of);
     program.records.push_back(found == program.results.end() ? json() : found->second);
   } else if (what == "id") {
-    const absl::StatusOr<core::FutureId> id = FindId(program, of);
+    const absl::StatusOr<values::FutureId> id = FindId(program, of);
     if (!id.ok()) return Flow::Raise(id.status());
     program.records.push_back(id->ToText());
   } else {
@@ -186,7 +186,7 @@ coro::Task<Flow> Sleep(Program* program, const json* step) {
 coro::Task<Flow> Await(Program* program, const json* step) {
   Input input = Input::FromJson(*step, {"op", "id", "as"});
   const std::string as = input.Text("as", 128);
-  const absl::StatusOr<core::FutureId> id = IdOf(*program, input);
+  const absl::StatusOr<values::FutureId> id = IdOf(*program, input);
   if (!id.ok()) co_return Flow::Raise(id.status());
   absl::StatusOr<jobs::Payload> value = co_await program->context.AwaitValue(*id);
   if (!value.ok()) co_return Flow::Raise(value.status());
@@ -201,7 +201,7 @@ coro::Task<Flow> Cancel(Program* program, const json* step) {
   Input input = Input::FromJson(*step, {"op", "id", "message", "as"});
   const std::string as = input.Text("as", 128);
   std::string message = input.Text("message", 4096);
-  const absl::StatusOr<core::FutureId> id = IdOf(*program, input);
+  const absl::StatusOr<values::FutureId> id = IdOf(*program, input);
   if (!id.ok()) co_return Flow::Raise(id.status());
   absl::StatusOr<core::CancelEffect> effect = co_await program->context.Cancel(*id, std::move(message));
   if (!effect.ok()) co_return Flow::Raise(effect.status());
@@ -227,46 +227,46 @@ coro::Task<Flow> Submit(Program* program, const json* step) {
   }
   if (!input.ok()) co_return Flow::Raise(input.status());
   if (const json* argument = input.Find("input")) call.input = jobs::JsonPayload(*argument);
-  absl::StatusOr<core::FutureId> id = co_await program->context.Submit(std::move(call));
+  absl::StatusOr<values::FutureId> id = co_await program->context.Submit(std::move(call));
   if (!id.ok()) co_return Flow::Raise(id.status());
   program->names[as] = *id;
   co_return Flow::GoOn();
 }
 
 // gather, shield, wait_for and promise as a spec.
-absl::StatusOr<core::FutureSpec> SpecOf(const Program& program, const std::string& op, Input& input) {
-  if (op == "promise") return core::FutureSpec(core::PromiseSpec());
+absl::StatusOr<values::FutureSpec> SpecOf(const Program& program, const std::string& op, Input& input) {
+  if (op == "promise") return values::FutureSpec(values::PromiseSpec());
   if (op == "gather") {
-    core::GatherSpec gather;
+    values::GatherSpec gather;
     gather.return_exceptions = input.Bool("return_exceptions", false);
     const json* ids = input.Find("ids");
     if (ids == nullptr || !ids->is_array()) return jobs::InvalidInput("ids: must be an array");
     for (const json& id : *ids) {
       if (!id.is_string()) return jobs::InvalidInput(fmt::format("ids: {}, must be a string", Shown(id)));
-      MUSTER_ASSIGN_OR_RETURN(const core::FutureId member, FindId(program, id.get<std::string>()));
+      MUSTER_ASSIGN_OR_RETURN(const values::FutureId member, FindId(program, id.get<std::string>()));
       gather.members.push_back(member);
     }
-    return core::FutureSpec(std::move(gather));
+    return values::FutureSpec(std::move(gather));
   }
-  MUSTER_ASSIGN_OR_RETURN(const core::FutureId inner, IdOf(program, input));
-  if (op == "shield") return core::FutureSpec(core::ShieldSpec{inner});
-  core::WaitForSpec wait_for;
+  MUSTER_ASSIGN_OR_RETURN(const values::FutureId inner, IdOf(program, input));
+  if (op == "shield") return values::FutureSpec(values::ShieldSpec{inner});
+  values::WaitForSpec wait_for;
   wait_for.inner = inner;
   if (input.Has("timeout_seconds")) {
     wait_for.timeout = FromSeconds(input.Number("timeout_seconds", 0, -kSecondsMax, kSecondsMax));
   }
   if (input.Has("grace_seconds")) wait_for.grace = FromSeconds(input.Number("grace_seconds", 0, 0, kSecondsMax));
-  return core::FutureSpec(std::move(wait_for));
+  return values::FutureSpec(std::move(wait_for));
 }
 
 coro::Task<Flow> Combine(Program* program, const json* step) {
   Input input =
       Input::FromJson(*step, {"op", "id", "ids", "as", "return_exceptions", "timeout_seconds", "grace_seconds"});
   const std::string as = input.RequiredText("as", 128);
-  absl::StatusOr<core::FutureSpec> spec = SpecOf(*program, step->at("op"), input);
+  absl::StatusOr<values::FutureSpec> spec = SpecOf(*program, step->at("op"), input);
   if (!input.ok()) co_return Flow::Raise(input.status());
   if (!spec.ok()) co_return Flow::Raise(spec.status());
-  absl::StatusOr<core::FutureId> id = co_await program->context.Combine(*std::move(spec));
+  absl::StatusOr<values::FutureId> id = co_await program->context.Combine(*std::move(spec));
   if (!id.ok()) co_return Flow::Raise(id.status());
   program->names[as] = *id;
   co_return Flow::GoOn();

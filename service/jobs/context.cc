@@ -6,8 +6,8 @@
 
 namespace muster::jobs {
 
-coro::Task<absl::StatusOr<Payload>> JobContext::AwaitValue(core::FutureId target) {
-  absl::StatusOr<core::OutcomeRef> outcome = co_await Await(target);
+coro::Task<absl::StatusOr<Payload>> JobContext::AwaitValue(values::FutureId target) {
+  absl::StatusOr<values::OutcomeRef> outcome = co_await Await(target);
   if (!outcome.ok()) co_return outcome.status();
   co_return FromOutcome(*outcome);
 }

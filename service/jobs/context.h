@@ -14,16 +14,16 @@
 #include "absl/status/statusor.h"
 
 #include "service/base/clock.h"
-#include "service/core/command.h"
-#include "service/core/effect.h"
-#include "service/core/id.h"
-#include "service/core/outcome.h"
+#include "service/core/door/command.h"
+#include "service/core/door/effect.h"
 #include "service/coro/cancel.h"
 #include "service/coro/task.h"
+#include "service/values/id.h"
+#include "service/values/outcome.h"
 
 namespace muster::jobs {
 
-using Payload = core::Payload;
+using Payload = values::Payload;
 using Metadata = std::map<std::string, std::string>;
 
 class BlockingContext {
@@ -54,7 +54,7 @@ class BlockingContext {
 struct ChildCall {
   std::string function;
   Payload input;
-  core::Options options;
+  values::Options options;
   ChildCall() = default;
   ChildCall(std::string f, Payload p) : function(std::move(f)), input(std::move(p)) {}
 };
@@ -69,18 +69,18 @@ class JobContext : public BlockingContext {
   virtual coro::Task<absl::Status> Sleep(base::Duration delay) = 0;
 
   // Futures of this service, in the job's own namespace.
-  virtual coro::Task<absl::StatusOr<core::FutureId>> Submit(ChildCall call) = 0;
+  virtual coro::Task<absl::StatusOr<values::FutureId>> Submit(ChildCall call) = 0;
   // GatherSpec, ShieldSpec, WaitForSpec and PromiseSpec.
-  virtual coro::Task<absl::StatusOr<core::FutureId>> Combine(core::FutureSpec spec) = 0;
+  virtual coro::Task<absl::StatusOr<values::FutureId>> Combine(values::FutureSpec spec) = 0;
   // Awaits a future as `await` does: cancelling this job while it waits cancels that future (semantics 12), and what
   // comes of it is the answer. Not OK only for what cannot be awaited: unknown ids, or the job itself (semantics 15).
-  virtual coro::Task<absl::StatusOr<core::OutcomeRef>> Await(core::FutureId target) = 0;
-  virtual coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(core::FutureId target, std::string message) = 0;
+  virtual coro::Task<absl::StatusOr<values::OutcomeRef>> Await(values::FutureId target) = 0;
+  virtual coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(values::FutureId target, std::string message) = 0;
   // Takes one cancel of this job back; how many are left (semantics 9, 10).
   virtual int Uncancel() = 0;
 
   // Await, then the value; a failure or cancellation of the target comes back as the status to return or to handle.
-  coro::Task<absl::StatusOr<Payload>> AwaitValue(core::FutureId target);
+  coro::Task<absl::StatusOr<Payload>> AwaitValue(values::FutureId target);
 };
 
 }  // namespace muster::jobs

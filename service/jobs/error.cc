@@ -16,42 +16,42 @@ namespace {
 
 constexpr char kErrorUrl[] = "muster/error";
 
-absl::Status WithError(absl::StatusCode code, const core::Error& error) {
+absl::Status WithError(absl::StatusCode code, const values::Error& error) {
   absl::Status status(code, error.message);
   status.SetPayload(kErrorUrl, base::MakeCord(EncodeError(error)));
   return status;
 }
 
-std::optional<core::Error> ErrorIn(const absl::Status& status) {
+std::optional<values::Error> ErrorIn(const absl::Status& status) {
   const auto payload = status.GetPayload(kErrorUrl);
   if (!payload.has_value()) return std::nullopt;
   return DecodeError(std::string(*payload));
 }
 
-absl::StatusCode CodeOf(core::ErrorKind kind) {
+absl::StatusCode CodeOf(values::ErrorKind kind) {
   switch (kind) {
-    case core::ErrorKind::kCancelled:
+    case values::ErrorKind::kCancelled:
       return absl::StatusCode::kCancelled;
-    case core::ErrorKind::kTimedOut:
+    case values::ErrorKind::kTimedOut:
       return absl::StatusCode::kDeadlineExceeded;
-    case core::ErrorKind::kInvalidInput:
+    case values::ErrorKind::kInvalidInput:
       return absl::StatusCode::kInvalidArgument;
     default:
       return absl::StatusCode::kUnknown;
   }
 }
 
-core::Error FromStatus(const absl::Status& status) {
-  if (std::optional<core::Error> carried = ErrorIn(status)) return *std::move(carried);
-  core::Error error;
+values::Error FromStatus(const absl::Status& status) {
+  if (std::optional<values::Error> carried = ErrorIn(status)) return *std::move(carried);
+  values::Error error;
   error.message = std::string(status.message());
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
-      error.kind = core::ErrorKind::kInvalidInput;
+      error.kind = values::ErrorKind::kInvalidInput;
       error.type = "InvalidInput";
       break;
     case absl::StatusCode::kDeadlineExceeded:
-      error.kind = core::ErrorKind::kTimedOut;
+      error.kind = values::ErrorKind::kTimedOut;
       error.type = "TimeoutError";
       break;
     default:
@@ -61,15 +61,15 @@ core::Error FromStatus(const absl::Status& status) {
 }
 
 // Values of a gather as one JSON array: text that is no JSON travels as a string, bytes as base64.
-nlohmann::json AsJson(const core::Payload& payload) {
+nlohmann::json AsJson(const values::Payload& payload) {
   if (absl::StatusOr<nlohmann::json> parsed = ParseJson(payload); parsed.ok()) return *std::move(parsed);
-  return payload.encoding() == core::Encoding::kText ? payload.body() : absl::Base64Escape(payload.body());
+  return payload.encoding() == values::Encoding::kText ? payload.body() : absl::Base64Escape(payload.body());
 }
 
 }  // namespace
 
-absl::Status Failure(std::string_view type, std::string_view message, core::Payload details) {
-  core::Error error;
+absl::Status Failure(std::string_view type, std::string_view message, values::Payload details) {
+  values::Error error;
   error.type = std::string(type);
   error.message = std::string(message);
   error.details = std::move(details);
@@ -78,29 +78,29 @@ absl::Status Failure(std::string_view type, std::string_view message, core::Payl
 
 absl::Status InvalidInput(std::string_view message) { return absl::InvalidArgumentError(std::string(message)); }
 
-core::OutcomeRef ToOutcome(absl::StatusOr<core::Payload> result) {
-  if (result.ok()) return core::Outcome::Value(*std::move(result));
+values::OutcomeRef ToOutcome(absl::StatusOr<values::Payload> result) {
+  if (result.ok()) return values::Outcome::Value(*std::move(result));
   const absl::Status& status = result.status();
   if (status.code() == absl::StatusCode::kCancelled) {
-    return core::Outcome::Cancelled(std::string(status.message()));
+    return values::Outcome::Cancelled(std::string(status.message()));
   }
-  return core::Outcome::Failed(FromStatus(status));
+  return values::Outcome::Failed(FromStatus(status));
 }
 
-absl::StatusOr<core::Payload> FromOutcome(const core::OutcomeRef& outcome) {
+absl::StatusOr<values::Payload> FromOutcome(const values::OutcomeRef& outcome) {
   switch (outcome->kind) {
-    case core::Outcome::Kind::kValue:
+    case values::Outcome::Kind::kValue:
       return outcome->value;
-    case core::Outcome::Kind::kError:
+    case values::Outcome::Kind::kError:
       return WithError(CodeOf(outcome->error->kind), *outcome->error);
-    case core::Outcome::Kind::kCancelled:
+    case values::Outcome::Kind::kCancelled:
       return absl::CancelledError(outcome->error ? outcome->error->message : std::string());
-    case core::Outcome::Kind::kGathered:
+    case values::Outcome::Kind::kGathered:
       break;
   }
   nlohmann::json values = nlohmann::json::array();
-  for (const core::OutcomeRef& member : outcome->gathered) {
-    absl::StatusOr<core::Payload> value = FromOutcome(member);
+  for (const values::OutcomeRef& member : outcome->gathered) {
+    absl::StatusOr<values::Payload> value = FromOutcome(member);
     if (!value.ok()) return value.status();
     values.push_back(AsJson(*value));
   }

@@ -54,7 +54,7 @@ class Reader {
   bool ok_ = true;
 };
 
-void Put(const core::Error& error, int depth, std::string& out) {
+void Put(const values::Error& error, int depth, std::string& out) {
   PutNumber(static_cast<uint64_t>(error.kind), out);
   PutText(error.type, out);
   PutText(error.message, out);
@@ -67,34 +67,34 @@ void Put(const core::Error& error, int depth, std::string& out) {
   if (has_cause) Put(*error.cause, depth + 1, out);
 }
 
-core::Error Take(Reader& reader, int depth) {
-  core::Error error;
-  error.kind = static_cast<core::ErrorKind>(reader.Number());
+values::Error Take(Reader& reader, int depth) {
+  values::Error error;
+  error.kind = static_cast<values::ErrorKind>(reader.Number());
   error.type = reader.Text();
   error.message = reader.Text();
-  error.origin = core::FutureId::Parse(reader.Text()).value_or(core::FutureId{});
-  core::Payload::Content content;
-  content.encoding = static_cast<core::Encoding>(reader.Number());
+  error.origin = values::FutureId::Parse(reader.Text()).value_or(values::FutureId{});
+  values::Payload::Content content;
+  content.encoding = static_cast<values::Encoding>(reader.Number());
   content.content_type = reader.Text();
   content.body = reader.Text();
-  if (content.encoding != core::Encoding::kNone) error.details = core::Payload(std::move(content));
+  if (content.encoding != values::Encoding::kNone) error.details = values::Payload(std::move(content));
   if (reader.Number() == 1 && reader.ok() && depth < kCausesMax) {
-    error.cause = std::make_shared<const core::Error>(Take(reader, depth + 1));
+    error.cause = std::make_shared<const values::Error>(Take(reader, depth + 1));
   }
   return error;
 }
 
 }  // namespace
 
-std::string EncodeError(const core::Error& error) {
+std::string EncodeError(const values::Error& error) {
   std::string out;
   Put(error, 0, out);
   return out;
 }
 
-std::optional<core::Error> DecodeError(const std::string& bytes) {
+std::optional<values::Error> DecodeError(const std::string& bytes) {
   Reader reader(bytes);
-  core::Error error = Take(reader, 0);
+  values::Error error = Take(reader, 0);
   if (!reader.ok()) return std::nullopt;
   return error;
 }

@@ -93,11 +93,11 @@ void ToValue(const nlohmann::json& json, google::protobuf::Value& value) {
 
 }  // namespace
 
-absl::StatusOr<nlohmann::json> ParseJson(const core::Payload& payload) {
+absl::StatusOr<nlohmann::json> ParseJson(const values::Payload& payload) {
   switch (payload.encoding()) {
-    case core::Encoding::kNone:
+    case values::Encoding::kNone:
       return nlohmann::json(nullptr);
-    case core::Encoding::kJson: {
+    case values::Encoding::kJson: {
       google::protobuf::Value value;
       google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(payload.body().data()),
                                                     static_cast<int>(payload.body().size()));
@@ -107,13 +107,13 @@ absl::StatusOr<nlohmann::json> ParseJson(const core::Payload& payload) {
       }
       return FromValue(value, 0);
     }
-    case core::Encoding::kText:
-    case core::Encoding::kBytes:
+    case values::Encoding::kText:
+    case values::Encoding::kBytes:
       break;
   }
   if (payload.content_type() != "application/json") {
     return InvalidInput(fmt::format("expected a JSON payload, got {} of content type \"{}\"",
-                                    payload.encoding() == core::Encoding::kText ? "text" : "bytes",
+                                    payload.encoding() == values::Encoding::kText ? "text" : "bytes",
                                     payload.content_type()));
   }
   int depth_seen = 0;
@@ -127,17 +127,17 @@ absl::StatusOr<nlohmann::json> ParseJson(const core::Payload& payload) {
   return parsed;
 }
 
-core::Payload JsonPayload(const nlohmann::json& json) {
+values::Payload JsonPayload(const nlohmann::json& json) {
   google::protobuf::Value value;
   ToValue(json, value);
-  core::Payload::Content content;
-  content.encoding = core::Encoding::kJson;
+  values::Payload::Content content;
+  content.encoding = values::Encoding::kJson;
   value.SerializeToString(&content.body);
-  return core::Payload(std::move(content));
+  return values::Payload(std::move(content));
 }
 
-absl::StatusOr<std::string> ParseBytes(const core::Payload& payload) {
-  if (payload.encoding() == core::Encoding::kJson) return InvalidInput("expected bytes or text, got a JSON payload");
+absl::StatusOr<std::string> ParseBytes(const values::Payload& payload) {
+  if (payload.encoding() == values::Encoding::kJson) return InvalidInput("expected bytes or text, got a JSON payload");
   return payload.body();
 }
 

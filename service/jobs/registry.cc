@@ -55,7 +55,7 @@ absl::Status Registry::Add(Function function) {
   if (Find(function.name) != nullptr) {
     return absl::AlreadyExistsError(fmt::format("a function named \"{}\" is registered already", function.name));
   }
-  function.id = static_cast<core::FunctionId>(functions_.size());
+  function.id = static_cast<values::FunctionId>(functions_.size());
   by_name_.emplace(function.name, function.id);
   functions_.push_back(std::make_unique<Function>(std::move(function)));
   return absl::OkStatus();
@@ -64,7 +64,7 @@ absl::Status Registry::Add(Function function) {
 absl::Status Registry::AddAsync(std::string name, std::string description, Payload input_example, AsyncBody body) {
   Function function;
   function.name = std::move(name);
-  function.kind = core::FunctionKind::kAsync;
+  function.kind = values::FunctionKind::kAsync;
   function.description = std::move(description);
   function.input_example = std::move(input_example);
   function.async = std::move(body);
@@ -75,16 +75,16 @@ absl::Status Registry::AddBlocking(std::string name, std::string description, Pa
                                    BlockingBody body) {
   Function function;
   function.name = std::move(name);
-  function.kind = core::FunctionKind::kBlocking;
+  function.kind = values::FunctionKind::kBlocking;
   function.description = std::move(description);
   function.input_example = std::move(input_example);
   function.blocking = std::move(body);
   return Add(std::move(function));
 }
 
-core::FunctionId Registry::AddMissing(std::string name, core::FunctionKind kind) {
+values::FunctionId Registry::AddMissing(std::string name, values::FunctionKind kind) {
   auto function = std::make_unique<Function>();
-  function->id = static_cast<core::FunctionId>(functions_.size());
+  function->id = static_cast<values::FunctionId>(functions_.size());
   function->kind = kind;
   function->missing = true;
   function->name = std::move(name);

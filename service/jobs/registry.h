@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 
-#include "service/core/command.h"
+#include "service/core/door/command.h"
 #include "service/coro/task.h"
 #include "service/jobs/context.h"
 
@@ -25,9 +25,9 @@ using AsyncBody = std::function<coro::Task<absl::StatusOr<Payload>>(JobContext&,
 using BlockingBody = std::function<absl::StatusOr<Payload>(BlockingContext&, Payload)>;
 
 struct Function {
-  core::FunctionId id = 0;
+  values::FunctionId id = 0;
   std::string name;  // 1 to 128 of a-z, A-Z, 0-9, '.', '_', '-'
-  core::FunctionKind kind = core::FunctionKind::kAsync;
+  values::FunctionKind kind = values::FunctionKind::kAsync;
   std::string description;  // what it does, takes and gives
   Payload input_example;    // an input that works
   AsyncBody async;          // one of the two is set
@@ -43,11 +43,11 @@ class Registry {
 
   // A function that futures in the store name and nobody has registered: it keeps its name and cannot be called. A job
   // of it that has to run fails with the error type "UnknownFunction".
-  core::FunctionId AddMissing(std::string name, core::FunctionKind kind);
+  values::FunctionId AddMissing(std::string name, values::FunctionKind kind);
 
   // Null when there is none.
   const Function* Find(std::string_view name) const;
-  const Function& At(core::FunctionId id) const { return *functions_[id]; }
+  const Function& At(values::FunctionId id) const { return *functions_[id]; }
   size_t size() const { return functions_.size(); }
   // By name.
   std::vector<const Function*> Sorted() const;
@@ -58,7 +58,7 @@ class Registry {
   absl::Status Add(Function function);
 
   std::vector<std::unique_ptr<Function>> functions_;
-  absl::flat_hash_map<std::string, core::FunctionId> by_name_;
+  absl::flat_hash_map<std::string, values::FunctionId> by_name_;
 };
 
 }  // namespace muster::jobs

@@ -14,7 +14,7 @@
 
 namespace muster::metrics {
 
-// In the order of core::State.
+// In the order of values::State.
 enum class FutureState : std::uint8_t { kPending, kDelayed, kQueued, kRunning, kSucceeded, kFailed, kCancelled };
 inline constexpr std::size_t kFutureStates = 7;
 
@@ -74,7 +74,7 @@ class Metrics {
 
   Registry registry;
 
-  // Index: FutureState (the order of core::State).
+  // Index: FutureState (the order of values::State).
   std::array<Gauge, kFutureStates> futures;
   Histogram job_queue, submit_to_done, cancel_latency;
   Gauge waits_open, wait_members;

@@ -19,8 +19,8 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the other half
 // Elements that are much larger in memory than in their row get room as they are read, not as their count demands.
 constexpr size_t kReservedMax = 64;
 
-std::shared_ptr<const core::Options> ReadOptions(Reader& reader, const std::vector<core::RequestRecord>& requests) {
-  auto options = std::make_shared<core::Options>();
+std::shared_ptr<const values::Options> ReadOptions(Reader& reader, const std::vector<core::RequestRecord>& requests) {
+  auto options = std::make_shared<values::Options>();
   const uint64_t mask = reader.Mask(kOptionsBits, "options");
   if (mask & kName) options->name = reader.Text("options.name");
   if (mask & kLabels) options->labels = ReadTexts(reader, "options.labels");
@@ -52,7 +52,7 @@ void ReadRequest(Reader& reader, base::Instant origin, core::RequestRecord& reco
   if (mask & kExpireTime) record.expire_time = reader.TimeSince(origin, "request.expire_time");
   if (mask & kElsewhereState) {
     record.elsewhere_state =
-        reader.OneOf(reader.Byte("request.elsewhere_state"), core::State::kCancelled, "request.elsewhere_state");
+        reader.OneOf(reader.Byte("request.elsewhere_state"), values::State::kCancelled, "request.elsewhere_state");
   }
   if (mask & kElsewhereOutcome) record.elsewhere_outcome = ReadOutcome(reader, "request.elsewhere_outcome");
 }
@@ -121,7 +121,7 @@ void ReadFutureFields(Reader& reader, uint64_t mask, core::FutureRecord& record)
   if (mask & kRequests) ReadRequests(reader, record);
   if (mask & kOptions) record.options = ReadOptions(reader, record.requests);
   if (mask & kFunctionKind) {
-    record.function_kind = reader.OneOf(reader.Byte("function_kind"), core::FunctionKind::kRemote, "function_kind");
+    record.function_kind = reader.OneOf(reader.Byte("function_kind"), values::FunctionKind::kRemote, "function_kind");
   }
   if (mask & kCancelling) record.cancelling = reader.Varint32("cancelling");
   if (mask & kCancelTime) record.cancel_time = reader.TimeSince(created, "cancel_time");
@@ -139,14 +139,14 @@ void ReadFutureFields(Reader& reader, uint64_t mask, core::FutureRecord& record)
 
 }  // namespace
 
-absl::StatusOr<core::FutureRecord> DecodeFuture(core::ShardIndex shard, uint64_t sequence, std::string_view value) {
+absl::StatusOr<core::FutureRecord> DecodeFuture(values::ShardIndex shard, uint64_t sequence, std::string_view value) {
   Reader reader("a future", value);
   if (!reader.Version()) return reader.Finish();
   core::FutureRecord record;
   const uint8_t what = reader.Byte("kind");
-  record.kind = reader.OneOf(what & kKindMask, core::FutureKind::kWaitFor, "kind");
+  record.kind = reader.OneOf(what & kKindMask, values::FutureKind::kWaitFor, "kind");
   // kExpired is never held.
-  record.state = reader.OneOf(what >> kStateShift, core::State::kCancelled, "state");
+  record.state = reader.OneOf(what >> kStateShift, values::State::kCancelled, "state");
   const uint64_t mask = reader.Mask(kFutureBits, "fields");
   record.ns = reader.Varint32("ns");
   record.id.shard = shard;
@@ -160,10 +160,10 @@ absl::StatusOr<core::FutureRecord> DecodeFuture(core::ShardIndex shard, uint64_t
   return record;
 }
 
-absl::StatusOr<core::Payload> DecodePayload(std::string_view value) {
+absl::StatusOr<values::Payload> DecodePayload(std::string_view value) {
   Reader reader("an input", value);
   if (!reader.Version()) return reader.Finish();
-  core::Payload payload = ReadPayload(reader, "payload");
+  values::Payload payload = ReadPayload(reader, "payload");
   MUSTER_RETURN_IF_ERROR(reader.Finish());
   return payload;
 }
@@ -190,7 +190,7 @@ absl::StatusOr<core::MembersRecord> DecodeMembers(std::string_view value) {
   return record;
 }
 
-absl::StatusOr<core::RequestRecord> DecodeRequest(core::NamespaceId ns, std::string_view request_id,
+absl::StatusOr<core::RequestRecord> DecodeRequest(values::NamespaceId ns, std::string_view request_id,
                                                   std::string_view value) {
   Reader reader("a request id", value);
   if (!reader.Version()) return reader.Finish();
@@ -216,7 +216,7 @@ absl::StatusOr<FunctionRow> DecodeFunction(std::string_view value) {
   Reader reader("a function", value);
   if (!reader.Version()) return reader.Finish();
   FunctionRow function;
-  function.kind = reader.OneOf(reader.Byte("kind"), core::FunctionKind::kRemote, "kind");
+  function.kind = reader.OneOf(reader.Byte("kind"), values::FunctionKind::kRemote, "kind");
   function.name = reader.Text("name");
   MUSTER_RETURN_IF_ERROR(reader.Finish());
   return function;

@@ -11,7 +11,7 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the other half
 
 uint64_t If(bool condition, uint64_t bit) { return condition ? bit : 0; }
 
-void Write(const core::Options& options, const std::vector<core::RequestRecord>& requests, Writer& writer) {
+void Write(const values::Options& options, const std::vector<core::RequestRecord>& requests, Writer& writer) {
   const base::Duration none{0};
   const bool named = !options.request_id.empty();
   const bool first = named && !requests.empty() && options.request_id == requests.front().request_id;
@@ -34,12 +34,12 @@ void Write(const core::Options& options, const std::vector<core::RequestRecord>&
 }
 
 // What a request id's record has in common with the future that it is a part of is not repeated.
-void Write(const core::RequestRecord& record, core::NamespaceId ns, const core::FutureId& id, base::Instant origin,
+void Write(const core::RequestRecord& record, values::NamespaceId ns, const values::FutureId& id, base::Instant origin,
            Writer& writer) {
   const uint64_t mask = If(record.ns != ns, kRequestNs) | If(record.id != id, kRequestFuture) |
                         If(record.spec_hash != 0, kSpecHash) | If(record.window != base::Duration(0), kWindow) |
                         If(record.expire_time != base::kNever, kExpireTime) |
-                        If(record.elsewhere_state != core::State::kPending, kElsewhereState) |
+                        If(record.elsewhere_state != values::State::kPending, kElsewhereState) |
                         If(record.elsewhere_outcome != nullptr, kElsewhereOutcome);
   writer.Varint(mask);
   if (mask & kRequestNs) writer.Varint(record.ns);
@@ -91,7 +91,7 @@ uint64_t MaskOf(const core::FutureRecord& record) {
          If(record.retention != base::Duration(0), kRetention) | If(record.retrieved, kRetrieved) |
          If(record.function != 0, kFunctionId) | If(!record.requests.empty(), kRequests) |
          If(record.options != nullptr, kOptions) |
-         If(record.function_kind != core::FunctionKind::kAsync, kFunctionKind) |
+         If(record.function_kind != values::FunctionKind::kAsync, kFunctionKind) |
          If(record.drop_when_delivered, kDropWhenDelivered) | If(record.cancelling != 0, kCancelling) |
          If(record.cancel_time != base::kNever, kCancelTime) | If(!record.cancel_message.empty(), kCancelMessage) |
          If(record.hidden, kHidden) | If(record.expired, kExpired) | If(record.run_timed_out, kRunTimedOut) |
@@ -102,7 +102,7 @@ uint64_t MaskOf(const core::FutureRecord& record) {
 }  // namespace
 
 void Encode(const core::FutureRecord& record, std::string& out) {
-  MUSTER_DCHECK(record.state != core::State::kExpired) << "a state that is only ever reported";
+  MUSTER_DCHECK(record.state != values::State::kExpired) << "a state that is only ever reported";
   Writer writer(out);
   writer.Byte(kRowVersion);
   writer.Byte(
@@ -139,7 +139,7 @@ void Encode(const core::FutureRecord& record, std::string& out) {
   if (mask & kCombinator) Write(*record.combinator, writer);
 }
 
-void Encode(const core::Payload& payload, std::string& out) {
+void Encode(const values::Payload& payload, std::string& out) {
   Writer writer(out);
   writer.Byte(kRowVersion);
   detail::Write(payload, writer);

@@ -38,7 +38,7 @@ absl::StatusOr<Key> ParseFutureKey(std::string_view whole, Key key) {
   constexpr size_t kBytes = 1 + kShardBytes + kSequenceBytes + 1;
   if (whole.size() != kBytes) return WrongLength(whole, "a future", kBytes);
   std::string_view rest = whole.substr(1);
-  key.shard = static_cast<core::ShardIndex>(Take(kShardBytes, rest));
+  key.shard = static_cast<values::ShardIndex>(Take(kShardBytes, rest));
   key.sequence = Take(kSequenceBytes, rest);
   const uint64_t part = Take(1, rest);
   if (part > static_cast<uint64_t>(Part::kMembers)) {
@@ -64,7 +64,7 @@ absl::StatusOr<Key> ParseRequestKey(std::string_view whole, Key key) {
         fmt::format("key of a request id: {} bytes instead of at least {}", whole.size(), kBytesMin));
   }
   std::string_view rest = whole.substr(1);
-  key.shard = static_cast<core::ShardIndex>(Take(kShardBytes, rest));
+  key.shard = static_cast<values::ShardIndex>(Take(kShardBytes, rest));
   key.number = static_cast<uint32_t>(Take(kNumberBytes, rest));
   key.request_id = rest;
   return key;
@@ -73,44 +73,44 @@ absl::StatusOr<Key> ParseRequestKey(std::string_view whole, Key key) {
 absl::StatusOr<Key> ParseMarksKey(std::string_view whole, Key key) {
   if (whole.size() != 1 + kShardBytes) return WrongLength(whole, "marks", 1 + kShardBytes);
   std::string_view rest = whole.substr(1);
-  key.shard = static_cast<core::ShardIndex>(Take(kShardBytes, rest));
+  key.shard = static_cast<values::ShardIndex>(Take(kShardBytes, rest));
   return key;
 }
 
 }  // namespace
 
-void FutureKey(core::ShardIndex shard, uint64_t sequence, Part part, std::string& key) {
+void FutureKey(values::ShardIndex shard, uint64_t sequence, Part part, std::string& key) {
   Begin(Table::kFuture, key);
   Put(shard, key);
   Put(sequence, key);
   key.push_back(static_cast<char>(part));
 }
 
-void RequestKey(core::ShardIndex shard, core::NamespaceId ns, std::string_view request_id, std::string& key) {
+void RequestKey(values::ShardIndex shard, values::NamespaceId ns, std::string_view request_id, std::string& key) {
   Begin(Table::kRequest, key);
   Put(shard, key);
   Put(ns, key);
   key.append(request_id);
 }
 
-void MarksKey(core::ShardIndex shard, std::string& key) {
+void MarksKey(values::ShardIndex shard, std::string& key) {
   Begin(Table::kMarks, key);
   Put(shard, key);
 }
 
-void NamespaceKey(core::NamespaceId ns, std::string& key) {
+void NamespaceKey(values::NamespaceId ns, std::string& key) {
   Begin(Table::kNamespace, key);
   Put(ns, key);
 }
 
-void FunctionKey(core::FunctionId function, std::string& key) {
+void FunctionKey(values::FunctionId function, std::string& key) {
   Begin(Table::kFunction, key);
   Put(function, key);
 }
 
 void HeaderKey(std::string& key) { Begin(Table::kHeader, key); }
 
-std::string ShardPrefix(Table table, core::ShardIndex shard) {
+std::string ShardPrefix(Table table, values::ShardIndex shard) {
   std::string prefix;
   Begin(table, prefix);
   Put(shard, prefix);

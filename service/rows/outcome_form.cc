@@ -14,11 +14,11 @@
 namespace muster::rows::detail {
 namespace {
 
-using core::Error;
-using core::ErrorKind;
-using core::Outcome;
-using core::OutcomeRef;
-using core::Payload;
+using values::Error;
+using values::ErrorKind;
+using values::Outcome;
+using values::OutcomeRef;
+using values::Payload;
 
 void WriteError(const Error& first, Writer& writer) {
   int causes = 0;
@@ -29,7 +29,7 @@ void WriteError(const Error& first, Writer& writer) {
     if (!error->message.empty()) mask |= kMessage;
     if (error->details.content != nullptr) mask |= kDetails;
     if (has_cause) mask |= kCause;
-    if (error->origin != core::FutureId{}) mask |= kOrigin;
+    if (error->origin != values::FutureId{}) mask |= kOrigin;
     writer.Byte(static_cast<uint8_t>(mask));
     if (mask & kType) writer.Text(error->type);
     if (mask & kMessage) writer.Text(error->message);
@@ -205,7 +205,7 @@ Payload ReadPayload(Reader& reader, const char* field) {
   }
   if (!reader.ok() || mask == 0) return {};
   Payload::Content content;
-  content.encoding = reader.OneOf(mask >> kEncodingShift & kEncodingMask, core::Encoding::kJson, field);
+  content.encoding = reader.OneOf(mask >> kEncodingShift & kEncodingMask, values::Encoding::kJson, field);
   content.body = reader.Text(field);
   if (mask & kContentType) content.content_type = reader.Text(field);
   if (mask & kMetadata) content.metadata = ReadTexts(reader, field);

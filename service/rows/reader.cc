@@ -73,12 +73,12 @@ size_t Reader::Count(size_t bytes_min, const char* field) {
   return 0;
 }
 
-core::FutureId Reader::Id(const char* field) {
-  core::FutureId id;
+values::FutureId Reader::Id(const char* field) {
+  values::FutureId id;
   id.sequence = Below(kSequenceBits, field);
   id.incarnation = static_cast<uint32_t>(Below(kIncarnationBits, field));
   id.slot = Varint32(field);
-  id.shard = static_cast<core::ShardIndex>(Below(kShardBits, field));
+  id.shard = static_cast<values::ShardIndex>(Below(kShardBits, field));
   id.ns_tag = Fixed16(field);
   return id;
 }

@@ -22,7 +22,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "service/core/record.h"
+#include "service/core/record/record.h"
 
 namespace muster::rows {
 
@@ -42,28 +42,28 @@ enum class Table : char {
 enum class Part : uint8_t { kFuture = 0, kInput = 1, kMembers = 2 };
 
 // Each replaces what `key` holds, so that one buffer serves many.
-void FutureKey(core::ShardIndex shard, uint64_t sequence, Part part, std::string& key);
-void RequestKey(core::ShardIndex shard, core::NamespaceId ns, std::string_view request_id, std::string& key);
-void MarksKey(core::ShardIndex shard, std::string& key);
-void NamespaceKey(core::NamespaceId ns, std::string& key);
-void FunctionKey(core::FunctionId function, std::string& key);
+void FutureKey(values::ShardIndex shard, uint64_t sequence, Part part, std::string& key);
+void RequestKey(values::ShardIndex shard, values::NamespaceId ns, std::string_view request_id, std::string& key);
+void MarksKey(values::ShardIndex shard, std::string& key);
+void NamespaceKey(values::NamespaceId ns, std::string& key);
+void FunctionKey(values::FunctionId function, std::string& key);
 void HeaderKey(std::string& key);
 // What the keys of one shard's rows in a table begin with; for tables by shard.
-std::string ShardPrefix(Table table, core::ShardIndex shard);
+std::string ShardPrefix(Table table, values::ShardIndex shard);
 
 struct Key {
   Table table = Table::kHeader;
-  core::ShardIndex shard = 0;   // kFuture, kRequest, kMarks
-  uint64_t sequence = 0;        // kFuture
-  Part part = Part::kFuture;    // kFuture
-  uint32_t number = 0;          // kRequest, kNamespace: the namespace; kFunction: the function
-  std::string_view request_id;  // kRequest: within the key that was parsed
+  values::ShardIndex shard = 0;  // kFuture, kRequest, kMarks
+  uint64_t sequence = 0;         // kFuture
+  Part part = Part::kFuture;     // kFuture
+  uint32_t number = 0;           // kRequest, kNamespace: the namespace; kFunction: the function
+  std::string_view request_id;   // kRequest: within the key that was parsed
 };
 absl::StatusOr<Key> ParseKey(std::string_view key);
 
 struct FunctionRow {
   std::string name;
-  core::FunctionKind kind = core::FunctionKind::kAsync;
+  values::FunctionKind kind = values::FunctionKind::kAsync;
   friend bool operator==(const FunctionRow&, const FunctionRow&) = default;
 };
 struct HeaderRow {
@@ -75,7 +75,7 @@ struct HeaderRow {
 
 // Each appends to `out`.
 void Encode(const core::FutureRecord& record, std::string& out);
-void Encode(const core::Payload& payload, std::string& out);
+void Encode(const values::Payload& payload, std::string& out);
 void Encode(const core::MembersRecord& members, std::string& out);
 void Encode(const core::RequestRecord& record, std::string& out);
 void Encode(const core::MarksRecord& marks, std::string& out);
@@ -84,10 +84,10 @@ void Encode(const HeaderRow& header, std::string& out);
 void EncodeName(std::string_view name, std::string& out);  // of a namespace
 
 // What the key says (shard, sequence; namespace and request id) is not repeated in the value, hence the arguments.
-absl::StatusOr<core::FutureRecord> DecodeFuture(core::ShardIndex shard, uint64_t sequence, std::string_view value);
-absl::StatusOr<core::Payload> DecodePayload(std::string_view value);
+absl::StatusOr<core::FutureRecord> DecodeFuture(values::ShardIndex shard, uint64_t sequence, std::string_view value);
+absl::StatusOr<values::Payload> DecodePayload(std::string_view value);
 absl::StatusOr<core::MembersRecord> DecodeMembers(std::string_view value);
-absl::StatusOr<core::RequestRecord> DecodeRequest(core::NamespaceId ns, std::string_view request_id,
+absl::StatusOr<core::RequestRecord> DecodeRequest(values::NamespaceId ns, std::string_view request_id,
                                                   std::string_view value);
 absl::StatusOr<core::MarksRecord> DecodeMarks(std::string_view value);
 absl::StatusOr<FunctionRow> DecodeFunction(std::string_view value);

@@ -20,7 +20,7 @@ namespace {
 // token's cancel never ends this wait itself (semantics 12).
 class AwaitAnswer final : public coro::Suspension, public Receiver {
  public:
-  AwaitAnswer(ShardRunner& runner, AsyncRun& run, core::NamespaceId ns, core::FutureId target)
+  AwaitAnswer(ShardRunner& runner, AsyncRun& run, values::NamespaceId ns, values::FutureId target)
       : Suspension(run.token()),
         runner_(runner),
         run_(run),
@@ -55,8 +55,8 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
 
   ShardRunner& runner_;
   AsyncRun& run_;
-  const core::NamespaceId ns_;
-  const core::FutureId target_;
+  const values::NamespaceId ns_;
+  const values::FutureId target_;
   const core::Token token_;
   std::optional<core::AwaitEnded> ended_;
 };
@@ -117,7 +117,7 @@ void AsyncRun::OnBodyDone(coro::detail::TaskPromiseBase& base, void* owner) {
   auto* run = static_cast<AsyncRun*>(owner);
   using Promise = coro::detail::TaskPromise<absl::StatusOr<jobs::Payload>>;
   auto& promise = static_cast<Promise&>(base);
-  core::OutcomeRef outcome;
+  values::OutcomeRef outcome;
   try {
     absl::StatusOr<jobs::Payload> result = promise.TakeResult();
     // A cancel that found no await to end is not lost: a body that returns over it ends cancelled, as Task.__step has
@@ -145,7 +145,7 @@ void AsyncRun::SayStarted() {
   runner_.Apply(start_.id.shard, std::move(started));
 }
 
-void AsyncRun::End(core::OutcomeRef outcome) {
+void AsyncRun::End(values::OutcomeRef outcome) {
   core::JobEnded ended;
   ended.id = start_.id;
   ended.attempt = start_.attempt;
@@ -177,14 +177,14 @@ void AsyncRun::ReportProgress(double fraction, std::string message) {
 
 coro::Task<absl::Status> AsyncRun::Sleep(base::Duration delay) { co_return co_await coro::Sleep(token_, delay); }
 
-coro::Task<absl::StatusOr<core::FutureId>> AsyncRun::Submit(jobs::ChildCall call) {
+coro::Task<absl::StatusOr<values::FutureId>> AsyncRun::Submit(jobs::ChildCall call) {
   const jobs::Function* function = runner_.shared().registry.Find(call.function);
   if (function == nullptr) {
     co_return base::Refuse(base::Reason::kUnknownFunction,
                            fmt::format("no function named \"{}\" is registered", call.function), "function");
   }
   SayStarted();
-  core::JobSpec spec;
+  values::JobSpec spec;
   spec.function = function->id;
   spec.kind = function->kind;
   spec.input = std::move(call.input);
@@ -193,13 +193,13 @@ coro::Task<absl::StatusOr<core::FutureId>> AsyncRun::Submit(jobs::ChildCall call
   command.ns_tag = start_.id.ns_tag;
   command.spec = std::move(spec);
   if (call.options.metadata.empty()) call.options.metadata = metadata();
-  command.options = std::make_unique<core::Options>(std::move(call.options));
+  command.options = std::make_unique<values::Options>(std::move(call.options));
   absl::StatusOr<SubmitAnswer> answer = co_await SubmitOn(runner_, std::move(command));
   if (!answer.ok()) co_return answer.status();
   co_return answer->id;
 }
 
-coro::Task<absl::StatusOr<core::FutureId>> AsyncRun::Combine(core::FutureSpec spec) {
+coro::Task<absl::StatusOr<values::FutureId>> AsyncRun::Combine(values::FutureSpec spec) {
   SayStarted();
   core::Submit command;
   command.ns = start_.ns;
@@ -210,7 +210,7 @@ coro::Task<absl::StatusOr<core::FutureId>> AsyncRun::Combine(core::FutureSpec sp
   co_return answer->id;
 }
 
-coro::Task<absl::StatusOr<core::OutcomeRef>> AsyncRun::Await(core::FutureId target) {
+coro::Task<absl::StatusOr<values::OutcomeRef>> AsyncRun::Await(values::FutureId target) {
   SayStarted();
   AwaitAnswer answer(runner_, *this, start_.ns, target);
   core::Await command;
@@ -226,7 +226,7 @@ coro::Task<absl::StatusOr<core::OutcomeRef>> AsyncRun::Await(core::FutureId targ
   co_return answer.ended().completion.outcome;
 }
 
-coro::Task<absl::StatusOr<core::CancelEffect>> AsyncRun::Cancel(core::FutureId target, std::string message) {
+coro::Task<absl::StatusOr<core::CancelEffect>> AsyncRun::Cancel(values::FutureId target, std::string message) {
   SayStarted();
   Answer<core::CancelAnswered> answer(runner_);
   core::Cancel command;

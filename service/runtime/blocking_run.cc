@@ -55,7 +55,7 @@ void BlockingRun::RunBody() {
   } else {
     runner_.loop().Post([self] { self->SayStarted(); });
   }
-  core::OutcomeRef outcome;
+  values::OutcomeRef outcome;
   try {
     outcome = jobs::ToOutcome(function_.blocking(*this, std::move(start_.input)));
   } catch (const std::exception& e) {  // a function is somebody else's code, and may throw
@@ -105,7 +105,7 @@ void BlockingRun::PostProgress() {
   runner_.Apply(progress.id.shard, std::move(progress));
 }
 
-void BlockingRun::End(core::OutcomeRef outcome) {
+void BlockingRun::End(values::OutcomeRef outcome) {
   if (abandoned_) runner_.shared().usage.abandoned_jobs.fetch_sub(1, std::memory_order_relaxed);
   core::JobEnded ended;
   ended.id = start_.id;

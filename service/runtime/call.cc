@@ -50,7 +50,7 @@ CallAnswer::CancelReply CallAnswer::OnCancel() {
   return CancelReply::kForwarded;
 }
 
-AttachedCall::AttachedCall(ShardRunner& runner, core::ShardIndex shard, CallReceiver* receiver)
+AttachedCall::AttachedCall(ShardRunner& runner, values::ShardIndex shard, CallReceiver* receiver)
     : runner_(runner), shard_(shard), receiver_(receiver), request_(runner.requests().Add(this)) {}
 
 AttachedCall::~AttachedCall() {

@@ -25,7 +25,7 @@ class CallAnswer final : public coro::Suspension, public Receiver {
   absl::Status await_resume() { return Resume(); }
 
   const absl::Status& refusal() const { return refusal_; }
-  core::FutureId id() const { return id_; }
+  values::FutureId id() const { return id_; }
   bool has_completion() const { return completion_.has_value(); }
   core::Completion& completion() { return *completion_; }
 
@@ -38,7 +38,7 @@ class CallAnswer final : public coro::Suspension, public Receiver {
 
   ShardRunner& runner_;
   const core::Token request_;
-  core::FutureId id_;
+  values::FutureId id_;
   absl::Status refusal_;
   std::optional<core::Completion> completion_;
   bool left_ = false;  // cancelled before it was accepted
@@ -47,11 +47,11 @@ class CallAnswer final : public coro::Suspension, public Receiver {
 // Made by Service::SubmitAttached; deletes itself with the last word to its receiver.
 class AttachedCall final : public Receiver, public base::Pooled {
  public:
-  AttachedCall(ShardRunner& runner, core::ShardIndex shard, CallReceiver* receiver);
+  AttachedCall(ShardRunner& runner, values::ShardIndex shard, CallReceiver* receiver);
   ~AttachedCall() override;
 
   core::Token request() const { return request_; }
-  core::ShardIndex shard() const { return shard_; }
+  values::ShardIndex shard() const { return shard_; }
   // Set by SubmitAttached while it is on the stack.
   void set_ended_flag(bool* flag) { ended_flag_ = flag; }
 
@@ -60,7 +60,7 @@ class AttachedCall final : public Receiver, public base::Pooled {
   void OnDrain(const absl::Status& refusal, bool last_step) override;
 
   ShardRunner& runner_;
-  const core::ShardIndex shard_;
+  const values::ShardIndex shard_;
   CallReceiver* const receiver_;
   const core::Token request_;
   bool* ended_flag_ = nullptr;

@@ -13,7 +13,7 @@ Dispatcher::Dispatcher(ShardRunner& runner) : runner_(runner) {}
 // hold, go with the process.
 Dispatcher::~Dispatcher() = default;
 
-AsyncRun*& Dispatcher::AsyncAt(const core::FutureId& id) {
+AsyncRun*& Dispatcher::AsyncAt(const values::FutureId& id) {
   const size_t shard = id.shard / runner_.shared().loops;
   if (shard >= async_.size()) async_.resize(shard + 1);
   std::vector<AsyncRun*>& runs = async_[shard];
@@ -21,7 +21,7 @@ AsyncRun*& Dispatcher::AsyncAt(const core::FutureId& id) {
   return runs[id.slot];
 }
 
-AsyncRun* Dispatcher::FindAsync(const core::FutureId& id) {
+AsyncRun* Dispatcher::FindAsync(const values::FutureId& id) {
   const size_t shard = id.shard / runner_.shared().loops;
   if (shard >= async_.size() || id.slot >= async_[shard].size()) return nullptr;
   AsyncRun* run = async_[shard][id.slot];
@@ -31,7 +31,7 @@ AsyncRun* Dispatcher::FindAsync(const core::FutureId& id) {
 void Dispatcher::Start(core::StartJob&& start) {
   const jobs::Function& function = runner_.shared().registry.At(start.function);
   CountRunning(1);
-  if (function.kind == core::FunctionKind::kAsync) {
+  if (function.kind == values::FunctionKind::kAsync) {
     auto* run = new AsyncRun(runner_, function, std::move(start));
     AsyncAt(run->future_id()) = run;
     runner_.loop().Schedule(*run);

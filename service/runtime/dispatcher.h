@@ -11,8 +11,8 @@
 
 #include "absl/container/flat_hash_map.h"
 
-#include "service/core/effect.h"
-#include "service/core/id.h"
+#include "service/core/door/effect.h"
+#include "service/values/id.h"
 
 namespace muster::runtime {
 
@@ -39,9 +39,9 @@ class Dispatcher {
   friend class BlockingRun;
 
   // The place of a future's run. A slot has one future at a time, which cannot go before its job has ended.
-  AsyncRun*& AsyncAt(const core::FutureId& id);
+  AsyncRun*& AsyncAt(const values::FutureId& id);
   // Null when there is none.
-  AsyncRun* FindAsync(const core::FutureId& id);
+  AsyncRun* FindAsync(const values::FutureId& id);
   void Forget(const AsyncRun& run);
   void Forget(const BlockingRun& run);
   void CountRunning(int by) {  // the loop alone writes
@@ -52,7 +52,7 @@ class Dispatcher {
   // By the place of the shard among the loop's, then by the future's slot in it: an array finds in two steps what a map
   // of ids would be hashed for with each job.
   std::vector<std::vector<AsyncRun*>> async_;
-  absl::flat_hash_map<core::FutureId, std::shared_ptr<BlockingRun>> blocking_;
+  absl::flat_hash_map<values::FutureId, std::shared_ptr<BlockingRun>> blocking_;
   std::atomic<uint64_t> running_{0};
 };
 

@@ -8,7 +8,7 @@
 
 #include "service/base/block_pool.h"
 #include "service/base/mutex.h"
-#include "service/core/effect.h"
+#include "service/core/door/effect.h"
 #include "service/coro/cancel.h"
 #include "service/coro/runnable.h"
 #include "service/coro/task.h"
@@ -25,7 +25,7 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext, public ba
   AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
   ~AsyncRun() override;
 
-  const core::FutureId& future_id() const { return start_.id; }
+  const values::FutureId& future_id() const { return start_.id; }
   // It never started and never will (semantics 7); it goes away when the ready list comes to it.
   void Withdraw() { withdrawn_ = true; }
   void DeliverCancel(const core::CancelJob& cancel);
@@ -46,10 +46,10 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext, public ba
   // jobs::JobContext
   coro::CancelToken& token() override { return token_; }
   coro::Task<absl::Status> Sleep(base::Duration delay) override;
-  coro::Task<absl::StatusOr<core::FutureId>> Submit(jobs::ChildCall call) override;
-  coro::Task<absl::StatusOr<core::FutureId>> Combine(core::FutureSpec spec) override;
-  coro::Task<absl::StatusOr<core::OutcomeRef>> Await(core::FutureId target) override;
-  coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(core::FutureId target, std::string message) override;
+  coro::Task<absl::StatusOr<values::FutureId>> Submit(jobs::ChildCall call) override;
+  coro::Task<absl::StatusOr<values::FutureId>> Combine(values::FutureSpec spec) override;
+  coro::Task<absl::StatusOr<values::OutcomeRef>> Await(values::FutureId target) override;
+  coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(values::FutureId target, std::string message) override;
   int Uncancel() override;
 
  private:
@@ -59,7 +59,7 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext, public ba
   static void OnBodyDone(coro::detail::TaskPromiseBase& promise, void* run);
   // Tells the core that the body runs, once; a body that ends at once is told of by its end alone.
   void SayStarted();
-  void End(core::OutcomeRef outcome);
+  void End(values::OutcomeRef outcome);
 
   ShardRunner& runner_;
   const jobs::Function& function_;
@@ -84,7 +84,7 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
  public:
   BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
 
-  const core::FutureId& future_id() const { return start_.id; }
+  const values::FutureId& future_id() const { return start_.id; }
   // Loop's thread.
   void Enqueue();
   // True when it will not run.
@@ -108,7 +108,7 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
   bool WaitUntilRecordedBlocking();             // pool's thread
   void SayStarted();                            // loop's thread
   void PostProgress() MUSTER_EXCLUDES(mutex_);  // loop's thread
-  void End(core::OutcomeRef outcome);           // loop's thread
+  void End(values::OutcomeRef outcome);         // loop's thread
 
   ShardRunner& runner_;
   const jobs::Function& function_;

@@ -24,9 +24,9 @@ absl::Status StoreFailed() {
 
 }  // namespace
 
-void ShardRunner::NoteChanges(core::Shard& shard, core::ShardIndex index) {
+void ShardRunner::NoteChanges(core::Shard& shard, values::ShardIndex index) {
   if (closed_ || !shard.HasChanges()) return;
-  for (const core::ShardIndex known : changed_) {
+  for (const values::ShardIndex known : changed_) {
     if (known == index) return;
   }
   changed_.push_back(index);
@@ -51,7 +51,7 @@ void ShardRunner::EndTurn() {
 void ShardRunner::Seal() {
   commit_.batch.Clear();
   const uint64_t batch = batch_ + 1;
-  for (const core::ShardIndex index : changed_) {
+  for (const values::ShardIndex index : changed_) {
     writer_->WriteTo(index, commit_.batch);
     ShardAt(index).TakeChanges(*writer_, batch);
   }
@@ -177,7 +177,7 @@ void ShardRunner::Resume() {
   if (frozen_) return;  // the server ends before it has begun; the jobs start when it is back
   bool more = false;
   size_t left = kResumedAtOnce;
-  ForEachShard([&](core::ShardIndex index, core::Shard& shard) {
+  ForEachShard([&](values::ShardIndex index, core::Shard& shard) {
     if (left == 0) {
       more = true;
       return;
@@ -196,7 +196,7 @@ void ShardRunner::FlushBlocking() {
   BlockingWaiter waiter;
   loop_.Post([this, &waiter] {
     // Those of a recovery too, which went by the shards alone.
-    ForEachShard([this](core::ShardIndex index, core::Shard& shard) { NoteChanges(shard, index); });
+    ForEachShard([this](values::ShardIndex index, core::Shard& shard) { NoteChanges(shard, index); });
     WhenDurable(waiter);
   });
   waiter.WaitBlocking();

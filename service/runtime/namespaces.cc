@@ -10,7 +10,7 @@ namespace muster::runtime {
 namespace {
 
 constexpr size_t kNameMax = 63;
-constexpr core::NamespaceId kStoredMax = 10'000'000;
+constexpr values::NamespaceId kStoredMax = 10'000'000;
 
 bool IsName(std::string_view name) {
   if (name.empty() || name.size() > kNameMax || name.front() == '-' || name.back() == '-') return false;
@@ -22,11 +22,11 @@ bool IsName(std::string_view name) {
 
 Namespaces::Namespaces(uint32_t max) : max_(max), entries_(max) {}
 
-absl::StatusOr<Namespace> Namespaces::Open(std::string_view asked) {
+absl::StatusOr<values::Namespace> Namespaces::Open(std::string_view asked) {
   const std::string name(asked.empty() ? "default" : asked);
   base::MutexLock lock(mutex_);
   const auto found = by_name_.find(name);
-  if (found != by_name_.end()) return Namespace{found->second, core::NamespaceTag(name)};
+  if (found != by_name_.end()) return values::Namespace{found->second, values::NamespaceTag(name)};
   if (!IsName(name)) {
     return base::Refuse(base::Reason::kInvalidField,
                         fmt::format("namespace \"{}\": must be 1 to {} characters of a-z, 0-9 and '-', with no '-' at "
@@ -42,14 +42,14 @@ absl::StatusOr<Namespace> Namespaces::Open(std::string_view asked) {
                         "namespace");
   }
   owned_.push_back(std::make_unique<Entry>(name));
-  const core::NamespaceId id = ++last_;  // from 1: 0 is no namespace
+  const values::NamespaceId id = ++last_;  // from 1: 0 is no namespace
   entries_[id - 1].store(owned_.back().get(), std::memory_order_release);
   if (made_) made_(id, name);
   by_name_.emplace(name, id);
-  return Namespace{id, core::NamespaceTag(name)};
+  return values::Namespace{id, values::NamespaceTag(name)};
 }
 
-bool Namespaces::Restore(core::NamespaceId id, std::string_view name) {
+bool Namespaces::Restore(values::NamespaceId id, std::string_view name) {
   base::MutexLock lock(mutex_);
   if (id == 0 || id > kStoredMax || !IsName(name) || by_name_.contains(std::string(name))) return false;
   if (entries_.size() < id) Grow(id);
@@ -71,11 +71,11 @@ void Namespaces::Grow(size_t size) {
   entries_.swap(larger);
 }
 
-std::vector<Namespace> Namespaces::All() const {
+std::vector<values::Namespace> Namespaces::All() const {
   base::MutexLock lock(mutex_);
-  std::vector<Namespace> all;
+  std::vector<values::Namespace> all;
   all.reserve(by_name_.size());
-  for (const auto& [name, id] : by_name_) all.push_back({id, core::NamespaceTag(name)});
+  for (const auto& [name, id] : by_name_) all.push_back({id, values::NamespaceTag(name)});
   return all;
 }
 
@@ -84,7 +84,7 @@ uint64_t Namespaces::size() const {
   return owned_.size();
 }
 
-void Namespaces::AddBytes(core::NamespaceId id, int64_t bytes) {
+void Namespaces::AddBytes(values::NamespaceId id, int64_t bytes) {
   if (bytes == 0) return;
   At(id).bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
@@ -96,6 +96,6 @@ int64_t Namespaces::BytesHeldByAll() const {
   return bytes;
 }
 
-int64_t Namespaces::BytesHeld(core::NamespaceId id) const { return At(id).bytes.load(std::memory_order_relaxed); }
+int64_t Namespaces::BytesHeld(values::NamespaceId id) const { return At(id).bytes.load(std::memory_order_relaxed); }
 
 }  // namespace muster::runtime

@@ -15,15 +15,9 @@
 #include "absl/status/statusor.h"
 
 #include "service/base/mutex.h"
-#include "service/core/id.h"
+#include "service/values/id.h"
 
 namespace muster::runtime {
-
-// A namespace as the core knows it.
-struct Namespace {
-  core::NamespaceId id = 0;
-  uint16_t tag = 0;
-};
 
 class Namespaces {
  public:
@@ -31,22 +25,22 @@ class Namespaces {
 
   // "" is "default". INVALID_FIELD unless 1 to 63 characters of a-z, 0-9 and '-', not beginning or ending with '-';
   // TOO_MANY_NAMESPACES.
-  absl::StatusOr<Namespace> Open(std::string_view name);
+  absl::StatusOr<values::Namespace> Open(std::string_view name);
   // Called with each namespace that is made, before anybody knows of it; under the lock.
-  void OnMade(std::function<void(core::NamespaceId, const std::string&)> made) { made_ = std::move(made); }
+  void OnMade(std::function<void(values::NamespaceId, const std::string&)> made) { made_ = std::move(made); }
   // One of an earlier run. In any order, before the first Open. False when it contradicts another.
-  bool Restore(core::NamespaceId id, std::string_view name);
-  bool Has(core::NamespaceId id) const {
+  bool Restore(values::NamespaceId id, std::string_view name);
+  bool Has(values::NamespaceId id) const {
     return id != 0 && id <= entries_.size() && entries_[id - 1].load(std::memory_order_acquire) != nullptr;
   }
   // Of all that are there.
-  std::vector<Namespace> All() const;
+  std::vector<values::Namespace> All() const;
   // Good as long as this is.
-  const std::string& Name(core::NamespaceId id) const { return At(id).name; }
+  const std::string& Name(values::NamespaceId id) const { return At(id).name; }
   uint64_t size() const;
 
-  void AddBytes(core::NamespaceId id, int64_t bytes);
-  int64_t BytesHeld(core::NamespaceId id) const;
+  void AddBytes(values::NamespaceId id, int64_t bytes);
+  int64_t BytesHeld(values::NamespaceId id) const;
   int64_t BytesHeldByAll() const;
 
  private:
@@ -57,14 +51,14 @@ class Namespaces {
   };
   // Only before the first Open.
   void Grow(size_t size) MUSTER_REQUIRES(mutex_);
-  Entry& At(core::NamespaceId id) const { return *entries_[id - 1].load(std::memory_order_acquire); }
+  Entry& At(values::NamespaceId id) const { return *entries_[id - 1].load(std::memory_order_acquire); }
 
   const uint32_t max_;
-  std::function<void(core::NamespaceId, const std::string&)> made_;  // constant once loops run
+  std::function<void(values::NamespaceId, const std::string&)> made_;  // constant once loops run
   mutable base::Mutex mutex_;
-  absl::flat_hash_map<std::string, core::NamespaceId> by_name_ MUSTER_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, values::NamespaceId> by_name_ MUSTER_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Entry>> owned_ MUSTER_GUARDED_BY(mutex_);
-  core::NamespaceId last_ MUSTER_GUARDED_BY(mutex_) = 0;  // the highest id that is or was in use
+  values::NamespaceId last_ MUSTER_GUARDED_BY(mutex_) = 0;  // the highest id that is or was in use
   // The same without the lock, for the accounts: stored (release) once by Open before the id is known to anyone.
   std::vector<std::atomic<Entry*>> entries_;
 };

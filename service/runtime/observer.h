@@ -8,7 +8,7 @@
 
 #include "service/base/clock.h"
 #include "service/base/reason.h"
-#include "service/core/effect.h"
+#include "service/core/door/effect.h"
 
 namespace muster::runtime {
 

@@ -20,7 +20,7 @@ namespace {
 
 // A page token: "SHARD-SEQUENCE" in hex, where to go on.
 struct PagePosition {
-  core::ShardIndex shard = 0;
+  values::ShardIndex shard = 0;
   uint64_t after = 0;
 };
 
@@ -44,35 +44,36 @@ struct Page {
 
 struct Members {
   absl::Status refusal;
-  std::vector<core::FutureId> ids;
+  std::vector<values::FutureId> ids;
 };
 
 }  // namespace
 
-coro::Task<absl::StatusOr<std::vector<core::FutureId>>> Service::GroupMembers(core::NamespaceId ns, std::string group) {
+coro::Task<absl::StatusOr<std::vector<values::FutureId>>> Service::GroupMembers(values::NamespaceId ns,
+                                                                                std::string group) {
   core::FutureSet set;
   set.group = std::move(group);
   return impl_->Resolve(ns, std::move(set));
 }
 
-coro::Task<absl::StatusOr<std::vector<core::FutureId>>> Service::Impl::Resolve(core::NamespaceId ns,
-                                                                               core::FutureSet set) {
+coro::Task<absl::StatusOr<std::vector<values::FutureId>>> Service::Impl::Resolve(values::NamespaceId ns,
+                                                                                 core::FutureSet set) {
   if (set.ids.empty() == set.group.empty()) {
     co_return Refused(base::Reason::kEmptySet,
                       set.ids.empty() ? "set: neither ids nor a group: name at least one future"
                                       : "set: both ids and a group: give one of the two",
                       "set");
   }
-  std::vector<core::FutureId> ids = std::move(set.ids);
+  std::vector<values::FutureId> ids = std::move(set.ids);
   if (!set.group.empty()) {
     ShardRunner& here = Here();
     for (auto& runner : shared.runners) {
       const std::string& group = set.group;
       const auto collect = [ns, &group](ShardRunner& owner) {
         Members found;
-        owner.ForEachShard([&](core::ShardIndex, core::Shard& shard) {
+        owner.ForEachShard([&](values::ShardIndex, core::Shard& shard) {
           if (found.refusal.ok()) found.refusal = shard.CheckReadable();
-          const std::vector<core::FutureId> some = shard.GroupMembers(ns, group);
+          const std::vector<values::FutureId> some = shard.GroupMembers(ns, group);
           found.ids.insert(found.ids.end(), some.begin(), some.end());
         });
         return found;
@@ -98,9 +99,10 @@ coro::Task<absl::StatusOr<std::vector<core::FutureId>>> Service::Impl::Resolve(c
   co_return ids;
 }
 
-coro::Task<absl::StatusOr<core::FutureView>> Service::Get(core::NamespaceId ns, core::FutureId id, bool take_outcome) {
+coro::Task<absl::StatusOr<core::FutureView>> Service::Get(values::NamespaceId ns, values::FutureId id,
+                                                          bool take_outcome) {
   ShardRunner& here = impl_->Here();
-  const core::ShardIndex shard = TargetShard(impl_->shared, id);
+  const values::ShardIndex shard = TargetShard(impl_->shared, id);
   const auto get = [ns, id, take_outcome, shard](ShardRunner& owner) {
     return owner.ShardAt(shard).Get(ns, id, take_outcome);
   };
@@ -109,16 +111,16 @@ coro::Task<absl::StatusOr<core::FutureView>> Service::Get(core::NamespaceId ns, 
 }
 
 // Each loop walks the ids for those of its shards: to sort them first would cost more.
-coro::Task<std::vector<core::OutcomeRef>> Service::TakeOutcomes(core::NamespaceId ns,
-                                                                const std::vector<core::FutureId>& ids,
-                                                                bool also_failed) {
+coro::Task<std::vector<values::OutcomeRef>> Service::TakeOutcomes(values::NamespaceId ns,
+                                                                  const std::vector<values::FutureId>& ids,
+                                                                  bool also_failed) {
   ShardRunner& here = impl_->Here();
   Shared& shared = impl_->shared;
-  std::vector<core::OutcomeRef> outcomes(ids.size());
+  std::vector<values::OutcomeRef> outcomes(ids.size());
   for (auto& runner : shared.runners) {
     const auto take = [&shared, &ids, &outcomes, ns, also_failed](ShardRunner& owner) {
       for (size_t at = 0; at < ids.size(); ++at) {
-        const core::ShardIndex shard = TargetShard(shared, ids[at]);
+        const values::ShardIndex shard = TargetShard(shared, ids[at]);
         if (&shared.OwnerOf(shard) != &owner) continue;
         outcomes[at] = owner.ShardAt(shard).TakeOutcome(ns, ids[at], also_failed);
         if (outcomes[at] == nullptr) return false;
@@ -127,12 +129,12 @@ coro::Task<std::vector<core::OutcomeRef>> Service::TakeOutcomes(core::NamespaceI
     };
     CallOn call(here, *runner, take);
     const bool all = co_await call;
-    if (!all) co_return std::vector<core::OutcomeRef>();
+    if (!all) co_return std::vector<values::OutcomeRef>();
   }
   co_return outcomes;
 }
 
-coro::Task<absl::StatusOr<ListAnswer>> Service::List(core::ListQuery query, std::string page_token) {
+coro::Task<absl::StatusOr<ListAnswer>> Service::List(core::ListFutures query, std::string page_token) {
   ShardRunner& here = impl_->Here();
   PagePosition position;
   if (!page_token.empty()) {
@@ -150,8 +152,8 @@ coro::Task<absl::StatusOr<ListAnswer>> Service::List(core::ListQuery query, std:
   while (position.shard < impl_->shared.options.shards) {
     query.after_sequence = position.after;
     query.max = max - answer.futures.size();
-    const core::ShardIndex shard = position.shard;
-    const core::ListQuery& asked = query;
+    const values::ShardIndex shard = position.shard;
+    const core::ListFutures& asked = query;
     const auto list = [&asked, shard](ShardRunner& owner) {
       Page page;
       page.refusal = owner.ShardAt(shard).CheckReadable();
@@ -178,12 +180,12 @@ coro::Task<absl::StatusOr<ListAnswer>> Service::List(core::ListQuery query, std:
   co_return answer;
 }
 
-coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffect>>>> Service::Cancel(
-    core::NamespaceId ns, core::FutureSet set, std::string message) {
+coro::Task<absl::StatusOr<std::vector<std::pair<values::FutureId, core::CancelEffect>>>> Service::Cancel(
+    values::NamespaceId ns, core::FutureSet set, std::string message) {
   ShardRunner& here = impl_->Here();
-  absl::StatusOr<std::vector<core::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
+  absl::StatusOr<std::vector<values::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
   if (!ids.ok()) co_return ids.status();
-  std::map<core::FutureId, core::CancelEffect> effects;
+  std::map<values::FutureId, core::CancelEffect> effects;
   ByShard by_shard = SplitByShard(impl_->shared, *ids);
   for (auto& [shard, members] : by_shard) {
     // A duplicate is asked to end once: a set is a set.
@@ -200,28 +202,28 @@ coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffe
     if (!answer.effect().refusal.ok()) co_return answer.effect().refusal;
     effects.insert(answer.effect().effects.begin(), answer.effect().effects.end());
   }
-  std::vector<std::pair<core::FutureId, core::CancelEffect>> in_order;
+  std::vector<std::pair<values::FutureId, core::CancelEffect>> in_order;
   in_order.reserve(ids->size());
-  for (const core::FutureId& id : *ids) {
+  for (const values::FutureId& id : *ids) {
     if (const auto found = effects.find(id); found != effects.end()) in_order.emplace_back(id, found->second);
   }
   co_return in_order;
 }
 
-coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, absl::Status>>>> Service::Delete(core::NamespaceId ns,
-                                                                                                 core::FutureSet set) {
+coro::Task<absl::StatusOr<std::vector<std::pair<values::FutureId, absl::Status>>>> Service::Delete(
+    values::NamespaceId ns, core::FutureSet set) {
   ShardRunner& here = impl_->Here();
-  absl::StatusOr<std::vector<core::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
+  absl::StatusOr<std::vector<values::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
   if (!ids.ok()) co_return ids.status();
-  std::vector<std::pair<core::FutureId, absl::Status>> results;
+  std::vector<std::pair<values::FutureId, absl::Status>> results;
   const ByShard by_shard = SplitByShard(impl_->shared, *ids);
   for (const auto& part : by_shard) {
-    const core::ShardIndex shard = part.first;
-    const std::vector<core::FutureId>& members = part.second;
+    const values::ShardIndex shard = part.first;
+    const std::vector<values::FutureId>& members = part.second;
     const auto erase = [ns, shard, &members](ShardRunner& owner) {
       std::vector<absl::Status> statuses;
       statuses.reserve(members.size());
-      for (const core::FutureId& id : members) statuses.push_back(owner.Delete(shard, ns, id));
+      for (const values::FutureId& id : members) statuses.push_back(owner.Delete(shard, ns, id));
       return statuses;
     };
     CallOn call(here, impl_->shared.OwnerOf(shard), erase);
@@ -231,11 +233,11 @@ coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, absl::Status>>>>
   co_return results;
 }
 
-coro::Task<absl::StatusOr<core::State>> Service::SettlePromise(core::SettlePromise command) {
+coro::Task<absl::StatusOr<values::State>> Service::SettlePromise(core::SettlePromise command) {
   ShardRunner& here = impl_->Here();
   Answer<core::PromiseSettled> answer(here);
   command.token = answer.request();
-  const core::ShardIndex shard = TargetShard(impl_->shared, command.id);
+  const values::ShardIndex shard = TargetShard(impl_->shared, command.id);
   here.Send(shard, std::move(command));
   co_await answer;
   if (!answer.effect().refusal.ok()) co_return answer.effect().refusal;
@@ -249,7 +251,7 @@ coro::Task<Service::Stats> Service::CollectStats() {
   for (auto& runner : shared.runners) {
     const auto sum = [](ShardRunner& owner) {
       core::ShardStats all;
-      owner.ForEachShard([&all](core::ShardIndex, core::Shard& shard) { all += shard.Stats(); });
+      owner.ForEachShard([&all](values::ShardIndex, core::Shard& shard) { all += shard.Stats(); });
       return all;
     };
     CallOn call(here, *runner, sum);
@@ -266,7 +268,7 @@ coro::Task<void> Service::CheckInvariants() {
   ShardRunner& here = impl_->Here();
   for (auto& runner : impl_->shared.runners) {
     const auto check = [](ShardRunner& owner) {
-      owner.ForEachShard([](core::ShardIndex, core::Shard& shard) { shard.CheckInvariants(); });
+      owner.ForEachShard([](values::ShardIndex, core::Shard& shard) { shard.CheckInvariants(); });
       return true;
     };
     CallOn call(here, *runner, check);

@@ -23,7 +23,7 @@ class Recovery {
 
   absl::StatusOr<Recovered> Run() {
     MUSTER_RETURN_IF_ERROR(RestoreNamespaces());
-    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
       MUSTER_RETURN_IF_ERROR(RestoreShard(shard));
     }
     MUSTER_RETURN_IF_ERROR(CheckFunctions());
@@ -34,7 +34,7 @@ class Recovery {
   }
 
  private:
-  core::Shard& ShardAt(core::ShardIndex shard) { return shared_.OwnerOf(shard).ShardAt(shard); }
+  core::Shard& ShardAt(values::ShardIndex shard) { return shared_.OwnerOf(shard).ShardAt(shard); }
 
   absl::Status RestoreNamespaces() {
     for (const auto& [id, name] : store_.namespaces) {
@@ -42,13 +42,13 @@ class Recovery {
         return absl::DataLossError(fmt::format("namespace {} (\"{}\") contradicts another", id, name));
       }
     }
-    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
-      for (const Namespace& each : shared_.namespaces.All()) ShardAt(shard).KnowNamespace(each.id, each.tag);
+    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      for (const values::Namespace& each : shared_.namespaces.All()) ShardAt(shard).KnowNamespace(each.id, each.tag);
     }
     return absl::OkStatus();
   }
 
-  absl::Status RestoreShard(core::ShardIndex index) {
+  absl::Status RestoreShard(values::ShardIndex index) {
     core::Shard& shard = ShardAt(index);
     std::string key;
     rows::MarksKey(index, key);
@@ -57,7 +57,7 @@ class Recovery {
       MUSTER_ASSIGN_OR_RETURN(const core::MarksRecord record, rows::DecodeMarks(*marks));
       shard.Restore(record);
     }
-    core::FutureId last;
+    values::FutureId last;
     MUSTER_RETURN_IF_ERROR(store_.journal->Scan(rows::ShardPrefix(rows::Table::kFuture, index),
                                                 [&](std::string_view row, std::string_view value) {
                                                   MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(row));
@@ -72,14 +72,14 @@ class Recovery {
                                 });
   }
 
-  absl::Status RestorePart(core::Shard& shard, core::ShardIndex index, const rows::Key& key, std::string_view value,
-                           core::FutureId& last) {
+  absl::Status RestorePart(core::Shard& shard, values::ShardIndex index, const rows::Key& key, std::string_view value,
+                           values::FutureId& last) {
     if (key.part != rows::Part::kFuture && key.sequence != last.sequence) {
       return absl::DataLossError(
           fmt::format("shard {}, sequence {}: a part of a future that is not there", index, key.sequence));
     }
     if (key.part == rows::Part::kInput) {
-      MUSTER_ASSIGN_OR_RETURN(core::Payload input, rows::DecodePayload(value));
+      MUSTER_ASSIGN_OR_RETURN(values::Payload input, rows::DecodePayload(value));
       return shard.RestoreInput(last, std::move(input));
     }
     if (key.part == rows::Part::kMembers) {
@@ -91,7 +91,7 @@ class Recovery {
       return absl::DataLossError(
           fmt::format("future {} is of a namespace that is not there: {}", record.id.ToText(), record.ns));
     }
-    if (record.kind == core::FutureKind::kJob) {
+    if (record.kind == values::FutureKind::kJob) {
       if (record.function >= store_.current_functions.size() ||
           store_.current_functions[record.function] == Store::kNoFunction) {
         return absl::DataLossError(
@@ -100,7 +100,7 @@ class Recovery {
       record.function = store_.current_functions[record.function];
       const jobs::Function& function = shared_.registry.At(record.function);
       record.function_kind = function.kind;
-      if (function.missing && !core::IsDone(record.state)) ++waiting_for_[function.name];
+      if (function.missing && !values::IsDone(record.state)) ++waiting_for_[function.name];
     }
     last = record.id;
     return shard.Restore(record);
@@ -121,17 +121,17 @@ class Recovery {
 
   absl::Status RelinkAll() {
     uint32_t depth = 0;
-    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
       depth = std::max(depth, ShardAt(shard).FinishRestoring());
     }
     for (uint32_t level = 0; level <= depth; ++level) {
-      for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
         ShardAt(shard).Relink(level, now_, effects_);
         TakeMessages();
       }
       Deliver();
     }
-    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
       MUSTER_RETURN_IF_ERROR(ShardAt(shard).FinishRelinking(now_, effects_));
       TakeMessages();
     }
@@ -157,10 +157,10 @@ class Recovery {
   }
 
   void Count() {
-    for (core::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
       ShardAt(shard).ForEachRestored([&](const core::Changed& changed) {
         ++recovered_.futures;
-        recovered_.pending += !core::IsDone(changed.to);
+        recovered_.pending += !values::IsDone(changed.to);
         shared_.OwnerOf(shard).OnChanged(changed);
       });
       shared_.request_ids[shard].store(ShardAt(shard).Stats().request_ids, std::memory_order_relaxed);

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 
 #include "service/base/check.h"
-#include "service/core/effect.h"
+#include "service/core/door/effect.h"
 
 namespace muster::runtime {
 

@@ -65,7 +65,7 @@ std::optional<ResumeToken> ResumeToken::Parse(std::string_view text) {
     uint64_t position = 0;
     if (!TakeVarint(rest, shard) || !TakeVarint(rest, position)) return std::nullopt;
     if (shard >= kShardsMax) return std::nullopt;
-    token.positions[static_cast<core::ShardIndex>(shard)] = position;
+    token.positions[static_cast<values::ShardIndex>(shard)] = position;
   }
   return token;
 }
@@ -76,11 +76,11 @@ uint64_t HashOfSet(const core::FutureSet& set) {
     for (const char c : set.group) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
     return Mix(hash);
   }
-  std::vector<core::FutureId> ids = set.ids;
+  std::vector<values::FutureId> ids = set.ids;
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   uint64_t hash = ids.size();
-  for (const core::FutureId& id : ids) {
+  for (const values::FutureId& id : ids) {
     hash = Mix(hash ^ id.sequence);
     hash = Mix(hash ^ (uint64_t{id.incarnation} << 16 | id.shard));
   }

@@ -11,14 +11,14 @@
 #include <string_view>
 #include <vector>
 
-#include "service/core/command.h"
-#include "service/core/id.h"
+#include "service/core/door/command.h"
+#include "service/values/id.h"
 
 namespace muster::runtime {
 
 struct ResumeToken {
   uint64_t set_hash = 0;
-  std::map<core::ShardIndex, uint64_t> positions;  // completion sequence by shard
+  std::map<values::ShardIndex, uint64_t> positions;  // completion sequence by shard
 
   std::string ToText() const;
   // nullopt for what ToText did not make.

@@ -7,7 +7,7 @@ namespace muster::runtime {
 void RowWriter::PutFuture(const core::FutureRecord& record) {
   rows::FutureKey(shard_, record.id.sequence, rows::Part::kFuture, key_);
   value_.clear();
-  if (record.kind == core::FutureKind::kJob && stored_functions_[record.function] != record.function) {
+  if (record.kind == values::FutureKind::kJob && stored_functions_[record.function] != record.function) {
     core::FutureRecord stored = record;
     stored.function = stored_functions_[record.function];
     rows::Encode(stored, value_);
@@ -17,31 +17,31 @@ void RowWriter::PutFuture(const core::FutureRecord& record) {
   batch_->Put(key_, value_);
 }
 
-void RowWriter::PutInput(const core::FutureId& id, const core::Payload& input) {
+void RowWriter::PutInput(const values::FutureId& id, const values::Payload& input) {
   rows::FutureKey(shard_, id.sequence, rows::Part::kInput, key_);
   value_.clear();
   rows::Encode(input, value_);
   batch_->Put(key_, value_);
 }
 
-void RowWriter::PutMembers(const core::FutureId& id, const core::MembersRecord& members) {
+void RowWriter::PutMembers(const values::FutureId& id, const core::MembersRecord& members) {
   rows::FutureKey(shard_, id.sequence, rows::Part::kMembers, key_);
   value_.clear();
   rows::Encode(members, value_);
   batch_->Put(key_, value_);
 }
 
-void RowWriter::DeleteFuture(const core::FutureId& id) {
+void RowWriter::DeleteFuture(const values::FutureId& id) {
   rows::FutureKey(shard_, id.sequence, rows::Part::kFuture, key_);
   batch_->Delete(key_);
 }
 
-void RowWriter::DeleteInput(const core::FutureId& id) {
+void RowWriter::DeleteInput(const values::FutureId& id) {
   rows::FutureKey(shard_, id.sequence, rows::Part::kInput, key_);
   batch_->Delete(key_);
 }
 
-void RowWriter::DeleteMembers(const core::FutureId& id) {
+void RowWriter::DeleteMembers(const values::FutureId& id) {
   rows::FutureKey(shard_, id.sequence, rows::Part::kMembers, key_);
   batch_->Delete(key_);
 }
@@ -53,7 +53,7 @@ void RowWriter::PutRequest(const core::RequestRecord& record) {
   batch_->Put(key_, value_);
 }
 
-void RowWriter::DeleteRequest(core::NamespaceId ns, const std::string& request_id) {
+void RowWriter::DeleteRequest(values::NamespaceId ns, const std::string& request_id) {
   rows::RequestKey(shard_, ns, request_id, key_);
   batch_->Delete(key_);
 }

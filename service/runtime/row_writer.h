@@ -4,35 +4,35 @@
 #include <string>
 #include <vector>
 
-#include "service/core/record.h"
+#include "service/core/record/record.h"
 #include "service/store/journal.h"
 
 namespace muster::runtime {
 
 class RowWriter final : public core::ChangeSink {
  public:
-  // `stored_functions`: by core::FunctionId, the number that the journal knows it by.
-  explicit RowWriter(const std::vector<core::FunctionId>& stored_functions) : stored_functions_(stored_functions) {}
+  // `stored_functions`: by values::FunctionId, the number that the journal knows it by.
+  explicit RowWriter(const std::vector<values::FunctionId>& stored_functions) : stored_functions_(stored_functions) {}
 
   // Where rows go until the next call.
-  void WriteTo(core::ShardIndex shard, store::Batch& batch) {
+  void WriteTo(values::ShardIndex shard, store::Batch& batch) {
     shard_ = shard;
     batch_ = &batch;
   }
 
   void PutFuture(const core::FutureRecord& record) override;
-  void PutInput(const core::FutureId& id, const core::Payload& input) override;
-  void PutMembers(const core::FutureId& id, const core::MembersRecord& members) override;
-  void DeleteFuture(const core::FutureId& id) override;
-  void DeleteInput(const core::FutureId& id) override;
-  void DeleteMembers(const core::FutureId& id) override;
+  void PutInput(const values::FutureId& id, const values::Payload& input) override;
+  void PutMembers(const values::FutureId& id, const core::MembersRecord& members) override;
+  void DeleteFuture(const values::FutureId& id) override;
+  void DeleteInput(const values::FutureId& id) override;
+  void DeleteMembers(const values::FutureId& id) override;
   void PutRequest(const core::RequestRecord& record) override;
-  void DeleteRequest(core::NamespaceId ns, const std::string& request_id) override;
+  void DeleteRequest(values::NamespaceId ns, const std::string& request_id) override;
   void PutMarks(const core::MarksRecord& marks) override;
 
  private:
-  const std::vector<core::FunctionId>& stored_functions_;
-  core::ShardIndex shard_ = 0;
+  const std::vector<values::FunctionId>& stored_functions_;
+  values::ShardIndex shard_ = 0;
   store::Batch* batch_ = nullptr;
   std::string key_, value_;  // reused
 };

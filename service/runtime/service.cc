@@ -32,7 +32,7 @@ base::Instant DeadlineAfter(ShardRunner& here, base::Duration timeout) {
 void Attach(const Shared& shared, core::Submit& command) {
   command.attach = true;
   const bool repeatable = command.options != nullptr && !command.options->request_id.empty();
-  command.drop_when_delivered = !repeatable && std::holds_alternative<core::JobSpec>(command.spec);
+  command.drop_when_delivered = !repeatable && std::holds_alternative<values::JobSpec>(command.spec);
   if (command.drop_when_delivered) command.retention = shared.options.call_retention;
 }
 
@@ -63,7 +63,7 @@ void Service::Impl::OpenJournal() {
   };
   shared.committer = std::make_unique<Committer>(*shared.store->journal, shared.store->epoch, std::move(options));
   // Before anybody knows the namespace: so its row is written before any that names it.
-  shared.namespaces.OnMade([this](core::NamespaceId id, const std::string& name) {
+  shared.namespaces.OnMade([this](values::NamespaceId id, const std::string& name) {
     auto batch = std::make_unique<store::Batch>();
     std::string key, value;
     rows::NamespaceKey(id, key);
@@ -93,19 +93,19 @@ Service::Service(Options options, const jobs::Registry& registry, std::vector<ex
 
 Service::~Service() = default;
 
-const Limits& Service::limits() const { return impl_->shared.options.limits; }
+const values::Limits& Service::limits() const { return impl_->shared.options.limits; }
 const jobs::Registry& Service::registry() const { return impl_->shared.registry; }
 const base::Clock& Service::clock() const { return impl_->shared.clock; }
 
-absl::StatusOr<Namespace> Service::OpenNamespace(std::string_view name) {
-  absl::StatusOr<Namespace> opened = impl_->shared.namespaces.Open(name);
+absl::StatusOr<values::Namespace> Service::OpenNamespace(std::string_view name) {
+  absl::StatusOr<values::Namespace> opened = impl_->shared.namespaces.Open(name);
   if (!opened.ok()) {
     if (const auto reason = base::ReasonOf(opened.status())) impl_->shared.observer.OnRefused(*reason);
   }
   return opened;
 }
 
-std::string Service::NamespaceName(core::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
+std::string Service::NamespaceName(values::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
 uint64_t Service::NamespaceCount() const { return impl_->shared.namespaces.size(); }
 int64_t Service::BytesHeld() const { return impl_->shared.namespaces.BytesHeldByAll(); }
 
@@ -130,8 +130,8 @@ coro::Task<absl::StatusOr<core::Completion>> Service::Call(core::Submit command,
   CallAnswer answer(here, token);
   command.token = answer.request();
   Attach(shared, command);
-  const core::ShardIndex shard = PlaceFor(here, command);
-  const core::NamespaceId ns = command.ns;
+  const values::ShardIndex shard = PlaceFor(here, command);
+  const values::NamespaceId ns = command.ns;
   here.Send(shard, std::move(command));
   absl::Status resumed = co_await answer;
   shared.usage.waiters.fetch_sub(1, std::memory_order_relaxed);
@@ -162,7 +162,7 @@ core::Token Service::SubmitAttached(core::Submit command, CallReceiver* receiver
     receiver->OnRejected(room);
     return core::kNoToken;
   }
-  const core::ShardIndex shard = PlaceFor(here, command);
+  const values::ShardIndex shard = PlaceFor(here, command);
   auto* call = new AttachedCall(here, shard, receiver);
   bool ended = false;
   call->set_ended_flag(&ended);
@@ -185,14 +185,14 @@ void Service::DetachAttached(core::Token handle) {
   delete call;
 }
 
-coro::Task<absl::StatusOr<WaitAnswer>> Service::Wait(core::NamespaceId ns, core::FutureSet set,
-                                                     core::ReturnWhen return_when,
+coro::Task<absl::StatusOr<WaitAnswer>> Service::Wait(values::NamespaceId ns, core::FutureSet set,
+                                                     values::ReturnWhen return_when,
                                                      std::optional<base::Duration> timeout, bool take_outcomes,
                                                      coro::CancelToken& token) {
   ShardRunner& here = impl_->Here();
   Shared& shared = impl_->shared;
   const base::Instant deadline = timeout.has_value() ? DeadlineAfter(here, *timeout) : base::kNever;
-  absl::StatusOr<std::vector<core::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
+  absl::StatusOr<std::vector<values::FutureId>> ids = co_await impl_->Resolve(ns, std::move(set));
   if (!ids.ok()) co_return ids.status();
   if (shared.draining.load(std::memory_order_relaxed)) {
     co_return impl_->Refused(base::Reason::kDraining, "the server is shutting down: wait again when it is back");
@@ -225,7 +225,7 @@ coro::Task<absl::StatusOr<WaitAnswer>> Service::Wait(core::NamespaceId ns, core:
   co_return result;
 }
 
-coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsCompleted(core::NamespaceId ns,
+coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsCompleted(values::NamespaceId ns,
                                                                                    core::FutureSet set,
                                                                                    StreamOptions options) {
   ShardRunner& here = impl_->Here();
@@ -242,9 +242,9 @@ coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> Service::AsComplet
                                "resume_token");
     }
   }
-  std::vector<core::FutureId> ids;
+  std::vector<values::FutureId> ids;
   if (!set.ids.empty() || !set.group.empty()) {
-    absl::StatusOr<std::vector<core::FutureId>> resolved = co_await impl_->Resolve(ns, std::move(set));
+    absl::StatusOr<std::vector<values::FutureId>> resolved = co_await impl_->Resolve(ns, std::move(set));
     // A group that has nobody (any more) is an iteration that ends at once (semantics 37).
     const bool none = base::ReasonOf(resolved.status()) == base::Reason::kEmptySet;
     if (!resolved.ok() && !none) co_return resolved.status();

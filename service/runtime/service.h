@@ -19,30 +19,30 @@
 #include "absl/status/statusor.h"
 
 #include "service/base/clock.h"
-#include "service/core/command.h"
-#include "service/core/effect.h"
+#include "service/core/door/command.h"
+#include "service/core/door/effect.h"
 #include "service/core/shard.h"
 #include "service/coro/cancel.h"
 #include "service/coro/task.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/loop.h"
 #include "service/jobs/registry.h"
-#include "service/runtime/limits.h"
 #include "service/runtime/namespaces.h"
 #include "service/runtime/observer.h"
+#include "service/values/limits.h"
 
 namespace muster::runtime {
 
 struct SubmitAnswer {
-  core::FutureId id;
-  core::State state = core::State::kPending;
+  values::FutureId id;
+  values::State state = values::State::kPending;
   bool deduplicated = false;
 };
 
 struct WaitAnswer {
   bool timed_out = false;
   std::vector<core::Completion> done;
-  std::vector<core::FutureId> pending;
+  std::vector<values::FutureId> pending;
 };
 
 struct ListAnswer {
@@ -97,11 +97,11 @@ struct Recovered {
 class Service {
  public:
   struct Options {
-    Limits limits;
+    values::Limits limits;
     // Where everything survives: the store that OpenStore has opened. Null: nothing does.
     Store* store = nullptr;
     uint32_t incarnation = 1;
-    core::ShardIndex shards = 64;  // fixed for the life of a journal
+    values::ShardIndex shards = 64;  // fixed for the life of a journal
     base::Duration call_retention = std::chrono::seconds(60);
     size_t blocking_queue_max = 10'000;  // blocking jobs accepted and not running; the pool's queue holds as many
   };
@@ -135,14 +135,14 @@ class Service {
   // afterwards is not recorded. The last step of a drain before the loops stop.
   void StopJournal();
 
-  const Limits& limits() const;
+  const values::Limits& limits() const;
   const jobs::Registry& registry() const;
   const base::Clock& clock() const;
 
   // Makes it on first use. INVALID_FIELD, TOO_MANY_NAMESPACES. Any thread.
-  absl::StatusOr<Namespace> OpenNamespace(std::string_view name);
+  absl::StatusOr<values::Namespace> OpenNamespace(std::string_view name);
   // Any thread.
-  std::string NamespaceName(core::NamespaceId id) const;
+  std::string NamespaceName(values::NamespaceId id) const;
   uint64_t NamespaceCount() const;
   // What the futures of all namespaces hold.
   int64_t BytesHeld() const;
@@ -161,29 +161,28 @@ class Service {
   void DetachAttached(core::Token handle);
 
   // EMPTY_SET, SET_TOO_LARGE, TOO_MANY_WAITERS, unknown ids. `timeout` absent: unbounded.
-  coro::Task<absl::StatusOr<WaitAnswer>> Wait(core::NamespaceId ns, core::FutureSet set, core::ReturnWhen return_when,
-                                              std::optional<base::Duration> timeout, bool take_outcomes,
-                                              coro::CancelToken& token);
+  coro::Task<absl::StatusOr<WaitAnswer>> Wait(values::NamespaceId ns, core::FutureSet set,
+                                              values::ReturnWhen return_when, std::optional<base::Duration> timeout,
+                                              bool take_outcomes, coro::CancelToken& token);
   // An empty set ends at once (semantics 37). TOO_MANY_STREAMS, INVALID_RESUME_TOKEN, unknown ids.
-  coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> AsCompleted(core::NamespaceId ns, core::FutureSet set,
+  coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> AsCompleted(values::NamespaceId ns, core::FutureSet set,
                                                                             StreamOptions options);
   // The members of a group, in order of creation within each shard. EMPTY_SET when there are none.
-  coro::Task<absl::StatusOr<std::vector<core::FutureId>>> GroupMembers(core::NamespaceId ns, std::string group);
+  coro::Task<absl::StatusOr<std::vector<values::FutureId>>> GroupMembers(values::NamespaceId ns, std::string group);
 
-  coro::Task<absl::StatusOr<core::FutureView>> Get(core::NamespaceId ns, core::FutureId id, bool take_outcome);
+  coro::Task<absl::StatusOr<core::FutureView>> Get(values::NamespaceId ns, values::FutureId id, bool take_outcome);
   // The outcomes of `ids`, each at its place, if all are done, and without `also_failed` if all have succeeded; else
   // none. `ids` outlives the call.
-  coro::Task<std::vector<core::OutcomeRef>> TakeOutcomes(core::NamespaceId ns, const std::vector<core::FutureId>& ids,
-                                                         bool also_failed);
-  coro::Task<absl::StatusOr<ListAnswer>> List(core::ListQuery query, std::string page_token);
+  coro::Task<std::vector<values::OutcomeRef>> TakeOutcomes(values::NamespaceId ns,
+                                                           const std::vector<values::FutureId>& ids, bool also_failed);
+  coro::Task<absl::StatusOr<ListAnswer>> List(core::ListFutures query, std::string page_token);
   // For ids: in input order. For a group: its live members.
-  coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, core::CancelEffect>>>> Cancel(core::NamespaceId ns,
-                                                                                                core::FutureSet set,
-                                                                                                std::string message);
+  coro::Task<absl::StatusOr<std::vector<std::pair<values::FutureId, core::CancelEffect>>>> Cancel(
+      values::NamespaceId ns, core::FutureSet set, std::string message);
   // One status an id.
-  coro::Task<absl::StatusOr<std::vector<std::pair<core::FutureId, absl::Status>>>> Delete(core::NamespaceId ns,
-                                                                                          core::FutureSet set);
-  coro::Task<absl::StatusOr<core::State>> SettlePromise(core::SettlePromise command);
+  coro::Task<absl::StatusOr<std::vector<std::pair<values::FutureId, absl::Status>>>> Delete(values::NamespaceId ns,
+                                                                                            core::FutureSet set);
+  coro::Task<absl::StatusOr<values::State>> SettlePromise(core::SettlePromise command);
 
   // From any thread: submits are refused with DRAINING from now on, and open waits and streams end with it. Calls go
   // on: their jobs have the drain's grace to end.

@@ -20,7 +20,7 @@ class Service::Impl {
   ShardRunner& Here();
   absl::Status Refused(base::Reason reason, const std::string& message, std::string_view field = {});
   // Ids of a set: those given, or the group's. EMPTY_SET for neither, both or an empty group; SET_TOO_LARGE.
-  coro::Task<absl::StatusOr<std::vector<core::FutureId>>> Resolve(core::NamespaceId ns, core::FutureSet set);
+  coro::Task<absl::StatusOr<std::vector<values::FutureId>>> Resolve(values::NamespaceId ns, core::FutureSet set);
 
   Shared shared;
 };

@@ -20,7 +20,7 @@ ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
   MUSTER_CHECK(&loop.clock() == &shared.clock) << "a loop of the service has another clock";
   for (size_t shard = index; shard < shared.options.shards; shard += shared.loops) {
     core::ShardOptions options;
-    options.index = static_cast<core::ShardIndex>(shard);
+    options.index = static_cast<values::ShardIndex>(shard);
     options.shards = shared.options.shards;
     options.incarnation = shared.options.incarnation;
     options.journaled = committer_ != nullptr;
@@ -47,7 +47,7 @@ void ShardRunner::OnTimer(coro::Timer& timer) {
 void ShardRunner::Tick(bool only_earliest) {
   const base::Instant now = ReadTime();
   const base::Instant earliest = NextDeadline();
-  ForEachShard([&](core::ShardIndex index, core::Shard& shard) {
+  ForEachShard([&](values::ShardIndex index, core::Shard& shard) {
     const base::Instant due = shard.NextDeadline();
     if (due > now || (only_earliest && due > earliest)) return;
     shard.Tick(now, effects_, only_earliest);
@@ -70,14 +70,14 @@ void ShardRunner::ArmFor(base::Instant deadline) {
   loop_.AddTimer(*this, deadline);
 }
 
-absl::Status ShardRunner::Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id) {
+absl::Status ShardRunner::Delete(values::ShardIndex shard, values::NamespaceId ns, const values::FutureId& id) {
   core::Shard& target = ShardAt(shard);
   absl::Status deleted = target.Delete(ns, id, TurnTime(), effects_);
   Carry(target, shard);
   return deleted;
 }
 
-void ShardRunner::Carry(core::Shard& touched, core::ShardIndex index) {
+void ShardRunner::Carry(core::Shard& touched, values::ShardIndex index) {
   ArmFor(touched.NextDeadline());
   if (committer_ != nullptr) NoteChanges(touched, index);
   if (carries_) return;  // whoever carries further down the stack will come to the new effects
@@ -120,16 +120,16 @@ void ShardRunner::Deliver(core::Token token, core::Effect&& effect) {
 
 void ShardRunner::OnChanged(const core::Changed& change) {
   Usage& usage = shared_.usage;
-  const bool waits_for_pool = change.kind == core::FutureKind::kJob &&
-                              shared_.registry.At(change.function).kind == core::FunctionKind::kBlocking;
-  const auto is_queued = [](core::State s) { return s == core::State::kQueued || s == core::State::kDelayed; };
+  const bool waits_for_pool = change.kind == values::FutureKind::kJob &&
+                              shared_.registry.At(change.function).kind == values::FunctionKind::kBlocking;
+  const auto is_queued = [](values::State s) { return s == values::State::kQueued || s == values::State::kDelayed; };
   if (change.created) {
     usage.pending_futures.fetch_add(1, std::memory_order_relaxed);
     if (waits_for_pool && is_queued(change.to)) usage.blocking_queued.fetch_add(1, std::memory_order_relaxed);
   } else if (waits_for_pool && is_queued(change.from) != is_queued(change.to)) {
     usage.blocking_queued.fetch_add(is_queued(change.to) ? 1 : -1, std::memory_order_relaxed);
   }
-  if (core::IsDone(change.to)) usage.pending_futures.fetch_sub(1, std::memory_order_relaxed);
+  if (values::IsDone(change.to)) usage.pending_futures.fetch_sub(1, std::memory_order_relaxed);
   shared_.namespaces.AddBytes(change.ns, change.bytes_held);
   shared_.observer.OnChanged(change, now_);
 }

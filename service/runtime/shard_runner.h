@@ -48,27 +48,27 @@ class ShardRunner : private coro::Timer {
   Dispatcher& dispatcher() { return dispatcher_; }
   Shared& shared() { return shared_; }
   // Where this loop puts what could live anywhere.
-  core::ShardIndex home() const { return index_; }
-  bool Owns(core::ShardIndex shard) const { return shard % shared_.loops == index_; }
-  core::Shard& ShardAt(core::ShardIndex shard) { return *shards_[shard / shared_.loops]; }
+  values::ShardIndex home() const { return index_; }
+  bool Owns(values::ShardIndex shard) const { return shard % shared_.loops == index_; }
+  core::Shard& ShardAt(values::ShardIndex shard) { return *shards_[shard / shared_.loops]; }
   // Calls `visit(index, shard)` for each shard of this loop.
   template <typename F>
   void ForEachShard(F&& visit) {
     for (size_t i = 0; i < shards_.size(); ++i) {
-      visit(static_cast<core::ShardIndex>(index_ + i * shared_.loops), *shards_[i]);
+      visit(static_cast<values::ShardIndex>(index_ + i * shared_.loops), *shards_[i]);
     }
   }
 
   // To a shard of this loop.
   template <typename Command>
-  void Apply(core::ShardIndex shard, Command&& command) {
+  void Apply(values::ShardIndex shard, Command&& command) {
     static_assert(!std::is_lvalue_reference_v<Command>, "commands are given away");
     core::Shard& target = ShardAt(shard);
     target.Apply(std::move(command), TurnTime(), effects_);
     if constexpr (std::is_same_v<Command, core::Submit>) CountRequestIds(shard);
     Carry(target, shard);
   }
-  absl::Status Delete(core::ShardIndex shard, core::NamespaceId ns, const core::FutureId& id);
+  absl::Status Delete(values::ShardIndex shard, values::NamespaceId ns, const values::FutureId& id);
 
   // The time, as of the start of the loop's turn or the end of the last body: what came in together came at one time,
   // and a clock that is read for each of a hundred items costs more than their futures. Never goes backwards.
@@ -98,7 +98,7 @@ class ShardRunner : private coro::Timer {
 
   // To any shard, from this loop. Commands to one shard arrive in the order sent.
   template <typename Command>
-  void Send(core::ShardIndex shard, Command&& command) {
+  void Send(values::ShardIndex shard, Command&& command) {
     if (Owns(shard)) {
       Apply(shard, std::move(command));
       return;
@@ -117,7 +117,7 @@ class ShardRunner : private coro::Timer {
   static void OnTimer(coro::Timer& timer);
 
   // Carries the effects out that have gathered, then arms the timer for `touched`.
-  void Carry(core::Shard& touched, core::ShardIndex index);
+  void Carry(core::Shard& touched, values::ShardIndex index);
   void CarryOut(core::Effect&& effect);
   void Answer(core::Token token, core::Effect&& effect);
   void Deliver(core::Token token, core::Effect&& effect);
@@ -129,7 +129,7 @@ class ShardRunner : private coro::Timer {
     core::Effect effect;
     DurableWaiter* waiter = nullptr;  // if set, the effect means nothing
   };
-  void NoteChanges(core::Shard& shard, core::ShardIndex index);
+  void NoteChanges(core::Shard& shard, values::ShardIndex index);
   void Hold(core::Effect&& effect);
   // The end of a turn.
   void EndTurn();
@@ -139,7 +139,7 @@ class ShardRunner : private coro::Timer {
   void LetOut(core::Effect&& effect);
   void SayClosed();
   void Refuse(std::vector<Held>& held);
-  void CountRequestIds(core::ShardIndex shard) {
+  void CountRequestIds(values::ShardIndex shard) {
     shared_.request_ids[shard].store(ShardAt(shard).RequestIdCount(), std::memory_order_relaxed);
   }
 
@@ -187,12 +187,12 @@ class ShardRunner : private coro::Timer {
   bool closed_ = false;     // nothing is recorded any more
   bool failed_ = false;
   bool frozen_ = false;
-  uint64_t batch_ = 0;                     // the last that was handed over
-  uint64_t durable_batch_ = 0;             // the last that came home
-  std::vector<core::ShardIndex> changed_;  // shards with changes that no batch has taken
-  std::vector<Held> held_;                 // until the next batch is durable
-  std::vector<Held> committed_;            // until the one under way is
-  std::vector<Held> elided_;               // of batches that had nothing to write: let out in the next turn
+  uint64_t batch_ = 0;                       // the last that was handed over
+  uint64_t durable_batch_ = 0;               // the last that came home
+  std::vector<values::ShardIndex> changed_;  // shards with changes that no batch has taken
+  std::vector<Held> held_;                   // until the next batch is durable
+  std::vector<Held> committed_;              // until the one under way is
+  std::vector<Held> elided_;                 // of batches that had nothing to write: let out in the next turn
   std::function<void()> when_closed_;
 };
 

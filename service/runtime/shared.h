@@ -60,7 +60,7 @@ struct Shared {
   std::vector<std::atomic<uint64_t>> request_ids = std::vector<std::atomic<uint64_t>>(options.shards);
   std::vector<std::unique_ptr<ShardRunner>> runners;  // one a loop
 
-  ShardRunner& OwnerOf(core::ShardIndex shard) { return *runners[shard % loops]; }
+  ShardRunner& OwnerOf(values::ShardIndex shard) { return *runners[shard % loops]; }
   base::Instant Now() const { return clock.Now(); }
 };
 

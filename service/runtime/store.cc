@@ -10,7 +10,7 @@
 namespace muster::runtime {
 namespace {
 
-constexpr core::FunctionId kFunctionsMax = 100'000;
+constexpr values::FunctionId kFunctionsMax = 100'000;
 
 absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, Store& store) {
   std::string key;
@@ -38,12 +38,12 @@ absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, S
     return absl::DataLossError(
         fmt::format("the store says that it has {} shards; 1 to 1024 are possible", header.shards));
   }
-  store.shards = static_cast<core::ShardIndex>(header.shards);
+  store.shards = static_cast<values::ShardIndex>(header.shards);
   return absl::OkStatus();
 }
 
 absl::Status ReadNames(store::Journal& journal, Store& store,
-                       std::map<core::FunctionId, rows::FunctionRow>& functions) {
+                       std::map<values::FunctionId, rows::FunctionRow>& functions) {
   const std::string namespace_prefix(1, static_cast<char>(rows::Table::kNamespace));
   MUSTER_RETURN_IF_ERROR(journal.Scan(namespace_prefix, [&](std::string_view key, std::string_view value) {
     MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(key));
@@ -66,13 +66,13 @@ absl::StatusOr<Store> OpenStore(store::Journal& journal, jobs::Registry& registr
   Store store(journal);
   store.fail_unknown_functions = options.fail_unknown_functions;
   MUSTER_RETURN_IF_ERROR(CheckHeader(journal, options, store));
-  std::map<core::FunctionId, rows::FunctionRow> stored;
+  std::map<values::FunctionId, rows::FunctionRow> stored;
   MUSTER_RETURN_IF_ERROR(ReadNames(journal, store, stored));
 
   store::Batch batch;
   std::string key, value;
-  core::FunctionId next = stored.empty() ? 0 : stored.rbegin()->first + 1;
-  std::map<std::string, core::FunctionId> by_name;
+  values::FunctionId next = stored.empty() ? 0 : stored.rbegin()->first + 1;
+  std::map<std::string, values::FunctionId> by_name;
   for (const auto& [number, function] : stored) {
     if (!by_name.emplace(function.name, number).second) {
       return absl::DataLossError(fmt::format("the store knows function \"{}\" by two numbers", function.name));
@@ -80,10 +80,10 @@ absl::StatusOr<Store> OpenStore(store::Journal& journal, jobs::Registry& registr
   }
   const size_t registered = registry.size();
   store.current_functions.resize(next, Store::kNoFunction);
-  for (core::FunctionId id = 0; id < registered; ++id) {
+  for (values::FunctionId id = 0; id < registered; ++id) {
     const jobs::Function& function = registry.At(id);
     const auto known = by_name.find(function.name);
-    const core::FunctionId number = known != by_name.end() ? known->second : next++;
+    const values::FunctionId number = known != by_name.end() ? known->second : next++;
     if (known == by_name.end()) {
       rows::FunctionKey(number, key);
       value.clear();

@@ -10,7 +10,7 @@
 
 namespace muster::runtime {
 
-MergedStream::MergedStream(ShardRunner& runner, core::NamespaceId ns, ByShard members, base::Instant deadline,
+MergedStream::MergedStream(ShardRunner& runner, values::NamespaceId ns, ByShard members, base::Instant deadline,
                            bool take_outcomes, uint64_t set_hash, const ResumeToken* resume, bool as_waiter)
     : runner_(runner),
       ns_(ns),
@@ -114,7 +114,7 @@ uint64_t MergedStream::Remaining() const {
 
 coro::Task<void> MergedStream::TakeFrom(Part& part, size_t max, Batch& batch) {
   const core::Token token = part.token;
-  const core::ShardIndex shard = part.shard;
+  const values::ShardIndex shard = part.shard;
   const bool take_outcomes = take_outcomes_;
   const auto take = [token, shard, max, take_outcomes](ShardRunner& owner) {
     Taken taken;
@@ -126,7 +126,7 @@ coro::Task<void> MergedStream::TakeFrom(Part& part, size_t max, Batch& batch) {
   Taken taken = co_await call;
   part.remaining = taken.status.remaining;
   for (const core::Completion& completion : taken.completions) {
-    if (completion.state == core::State::kExpired) continue;
+    if (completion.state == values::State::kExpired) continue;
     uint64_t& position = position_.positions[shard];
     position = std::max(position, completion.completion_sequence);
   }
@@ -167,16 +167,16 @@ coro::Task<std::vector<core::FutureView>> MergedStream::Progress(size_t max) {
   std::vector<core::FutureView> views;
   for (const auto& part : parts_) {
     if (part->ended || views.size() >= max) continue;
-    const core::NamespaceId ns = ns_;
-    const std::vector<core::FutureId>& ids = part->ids;  // constant, and the part outlives the call
+    const values::NamespaceId ns = ns_;
+    const std::vector<values::FutureId>& ids = part->ids;  // constant, and the part outlives the call
     const size_t room = max - views.size();
-    const core::ShardIndex shard = part->shard;
+    const values::ShardIndex shard = part->shard;
     const auto look = [ns, &ids, room, shard](ShardRunner& owner) {
       std::vector<core::FutureView> found;
-      for (const core::FutureId& id : ids) {
+      for (const values::FutureId& id : ids) {
         if (found.size() >= room) break;
         absl::StatusOr<core::FutureView> view = owner.ShardAt(shard).Get(ns, id, /*take_outcome=*/false);
-        if (view.ok() && view->state == core::State::kRunning && view->progress_time != base::kNever) {
+        if (view.ok() && view->state == values::State::kRunning && view->progress_time != base::kNever) {
           found.push_back(*std::move(view));
         }
       }

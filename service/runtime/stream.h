@@ -19,7 +19,7 @@ class MergedStream final : public CompletionStream {
  public:
   // `resume`: where to go on; then ids that have vanished are reported instead of refused. `as_waiter`: what it counts
   // as while it is open.
-  MergedStream(ShardRunner& runner, core::NamespaceId ns, ByShard members, base::Instant deadline, bool take_outcomes,
+  MergedStream(ShardRunner& runner, values::NamespaceId ns, ByShard members, base::Instant deadline, bool take_outcomes,
                uint64_t set_hash, const ResumeToken* resume, bool as_waiter);
   ~MergedStream() override;
 
@@ -32,13 +32,13 @@ class MergedStream final : public CompletionStream {
  private:
   class Part final : public Receiver {
    public:
-    Part(MergedStream& s, core::ShardIndex index, std::vector<core::FutureId> i)
+    Part(MergedStream& s, values::ShardIndex index, std::vector<values::FutureId> i)
         : stream(s), shard(index), ids(std::move(i)) {}
     void OnEffect(core::Effect&& effect) override { stream.OnPartEffect(*this, std::move(effect)); }
     void OnDrain(const absl::Status& refusal, bool) override { stream.OnDrain(refusal); }
     MergedStream& stream;
-    const core::ShardIndex shard;
-    const std::vector<core::FutureId> ids;
+    const values::ShardIndex shard;
+    const std::vector<values::FutureId> ids;
     core::Token token = core::kNoToken;  // while attached
     uint64_t remaining = 0;
     bool ready = false;  // the shard said that there is something to take
@@ -60,7 +60,7 @@ class MergedStream final : public CompletionStream {
   uint64_t Remaining() const;
 
   ShardRunner& runner_;
-  const core::NamespaceId ns_;
+  const values::NamespaceId ns_;
   const base::Instant deadline_;
   const bool take_outcomes_;
   const bool resuming_;

@@ -22,17 +22,17 @@ uint64_t StableHash(std::string_view text, uint64_t hash = 0xcbf29ce484222325ull
   return hash;
 }
 
-const core::FutureId* FirstMember(const core::FutureSpec& spec) {
-  if (const auto* gather = std::get_if<core::GatherSpec>(&spec)) {
+const values::FutureId* FirstMember(const values::FutureSpec& spec) {
+  if (const auto* gather = std::get_if<values::GatherSpec>(&spec)) {
     return gather->members.empty() ? nullptr : &gather->members.front();
   }
-  if (const auto* shield = std::get_if<core::ShieldSpec>(&spec)) return &shield->inner;
-  if (const auto* wait_for = std::get_if<core::WaitForSpec>(&spec)) return &wait_for->inner;
+  if (const auto* shield = std::get_if<values::ShieldSpec>(&spec)) return &shield->inner;
+  if (const auto* wait_for = std::get_if<values::WaitForSpec>(&spec)) return &wait_for->inner;
   return nullptr;
 }
 
 absl::Status Room(const Shared& shared, const core::Submit& command) {
-  const Limits& limits = shared.options.limits;
+  const values::Limits& limits = shared.options.limits;
   const Usage& usage = shared.usage;
   if (shared.draining.load(std::memory_order_relaxed)) {
     return base::Refuse(base::Reason::kDraining,
@@ -72,8 +72,8 @@ absl::Status Room(const Shared& shared, const core::Submit& command) {
                       remembered, limits.request_ids_max));
     }
   }
-  const auto* job = std::get_if<core::JobSpec>(&command.spec);
-  if (job != nullptr && job->kind == core::FunctionKind::kBlocking) {
+  const auto* job = std::get_if<values::JobSpec>(&command.spec);
+  if (job != nullptr && job->kind == values::FunctionKind::kBlocking) {
     const int64_t queued = usage.blocking_queued.load(std::memory_order_relaxed);
     const uint64_t room = shared.options.blocking_queue_max;
     if (queued >= static_cast<int64_t>(room)) {
@@ -89,13 +89,13 @@ absl::Status Room(const Shared& shared, const core::Submit& command) {
 
 }  // namespace
 
-core::ShardIndex PlaceFor(ShardRunner& home, const core::Submit& command) {
+values::ShardIndex PlaceFor(ShardRunner& home, const core::Submit& command) {
   const Shared& shared = home.shared();
   if (command.options != nullptr && !command.options->request_id.empty()) {
     const uint64_t hash = StableHash(command.options->request_id, command.ns_tag + 0xcbf29ce484222325ull);
-    return static_cast<core::ShardIndex>((hash ^ hash >> 32) % shared.options.shards);
+    return static_cast<values::ShardIndex>((hash ^ hash >> 32) % shared.options.shards);
   }
-  if (const core::FutureId* member = FirstMember(command.spec)) return TargetShard(shared, *member);
+  if (const values::FutureId* member = FirstMember(command.spec)) return TargetShard(shared, *member);
   return home.home();
 }
 
@@ -118,7 +118,7 @@ coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(ShardRunner& home, core::Submi
   if (absl::Status room = Admit(home.shared(), command); !room.ok()) co_return room;
   Answer<core::Submitted> answer(home);
   command.token = answer.request();
-  const core::ShardIndex shard = PlaceFor(home, command);
+  const values::ShardIndex shard = PlaceFor(home, command);
   home.Send(shard, std::move(command));
   co_await answer;
   const core::Submitted& submitted = answer.effect();

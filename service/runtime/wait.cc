@@ -7,14 +7,14 @@
 
 namespace muster::runtime {
 
-ByShard SplitByShard(const Shared& shared, const std::vector<core::FutureId>& ids) {
+ByShard SplitByShard(const Shared& shared, const std::vector<values::FutureId>& ids) {
   ByShard split;
-  for (const core::FutureId& id : ids) split[TargetShard(shared, id)].push_back(id);
+  for (const values::FutureId& id : ids) split[TargetShard(shared, id)].push_back(id);
   return split;
 }
 
-MergedWait::MergedWait(ShardRunner& runner, coro::CancelToken& token, core::NamespaceId ns, ByShard members,
-                       core::ReturnWhen return_when, base::Instant deadline, bool take_outcomes)
+MergedWait::MergedWait(ShardRunner& runner, coro::CancelToken& token, values::NamespaceId ns, ByShard members,
+                       values::ReturnWhen return_when, base::Instant deadline, bool take_outcomes)
     : Suspension(token),
       runner_(runner),
       ns_(ns),
@@ -59,11 +59,11 @@ void MergedWait::DetachPart(Part& part) {
 
 bool MergedWait::SatisfiedBy(const core::WaitEnded& ended) const {
   switch (return_when_) {
-    case core::ReturnWhen::kAllCompleted:
+    case values::ReturnWhen::kAllCompleted:
       return false;
-    case core::ReturnWhen::kFirstCompleted:
+    case values::ReturnWhen::kFirstCompleted:
       return !ended.done.empty();
-    case core::ReturnWhen::kFirstException:
+    case values::ReturnWhen::kFirstException:
       return ended.saw_exception;
   }
   return false;

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 
-#include "service/core/command.h"
-#include "service/core/effect.h"
+#include "service/core/door/command.h"
+#include "service/core/door/effect.h"
 #include "service/coro/cancel.h"
 #include "service/runtime/service.h"
 #include "service/runtime/shard_runner.h"
@@ -18,13 +18,13 @@
 namespace muster::runtime {
 
 // Ids by the shard that holds them, each list in the order given.
-using ByShard = std::map<core::ShardIndex, std::vector<core::FutureId>>;
-ByShard SplitByShard(const Shared& shared, const std::vector<core::FutureId>& ids);
+using ByShard = std::map<values::ShardIndex, std::vector<values::FutureId>>;
+ByShard SplitByShard(const Shared& shared, const std::vector<values::FutureId>& ids);
 
 class MergedWait final : public coro::Suspension {
  public:
-  MergedWait(ShardRunner& runner, coro::CancelToken& token, core::NamespaceId ns, ByShard members,
-             core::ReturnWhen return_when, base::Instant deadline, bool take_outcomes);
+  MergedWait(ShardRunner& runner, coro::CancelToken& token, values::NamespaceId ns, ByShard members,
+             values::ReturnWhen return_when, base::Instant deadline, bool take_outcomes);
   ~MergedWait() override;
 
   // Attaches to every shard. Then await it, and take the answer when that was OK.
@@ -37,14 +37,14 @@ class MergedWait final : public coro::Suspension {
  private:
   class Part final : public Receiver {
    public:
-    Part(MergedWait& w, core::ShardIndex s, std::vector<core::FutureId> i) : wait(w), shard(s), ids(std::move(i)) {}
+    Part(MergedWait& w, values::ShardIndex s, std::vector<values::FutureId> i) : wait(w), shard(s), ids(std::move(i)) {}
     void OnEffect(core::Effect&& effect) override {
       wait.OnPartEnded(*this, std::get<core::WaitEnded>(std::move(effect)));
     }
     void OnDrain(const absl::Status& refusal, bool) override { wait.OnDrain(refusal); }
     MergedWait& wait;
-    const core::ShardIndex shard;
-    const std::vector<core::FutureId> ids;
+    const values::ShardIndex shard;
+    const std::vector<values::FutureId> ids;
     core::Token token = core::kNoToken;  // while attached
     core::WaitEnded ended;
     bool has_ended = false;
@@ -61,8 +61,8 @@ class MergedWait final : public coro::Suspension {
   CancelReply OnCancel() override { return CancelReply::kWake; }
 
   ShardRunner& runner_;
-  const core::NamespaceId ns_;
-  const core::ReturnWhen return_when_;
+  const values::NamespaceId ns_;
+  const values::ReturnWhen return_when_;
   const base::Instant deadline_;
   const bool take_outcomes_;
   std::vector<std::unique_ptr<Part>> parts_;

@@ -131,7 +131,7 @@ def visibility_of(folder):
     if parts[0] == "tests":
         return [tests]
     if folder == "proto":  # generated messages stay at the edge: the rule `grpc` of tidy.py
-        allowed |= {"//client/cli:__pkg__", "//client/cpp:__pkg__", "//service/api:__subpackages__", "//service/app:__pkg__"}
+        allowed |= {"//client/cli:__pkg__", "//client/cpp:__pkg__", "//service/grpc:__subpackages__", "//service/wire:__pkg__", "//service/verbs:__pkg__", "//service/app:__pkg__"}
     elif folder == "client/cpp":
         allowed.add("//client/cli:__pkg__")
     elif parts[0] == "service" and len(parts) == 2:

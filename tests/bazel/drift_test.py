@@ -12,7 +12,7 @@ import targets
 
 CORE = """package(default_visibility = [
     "//client/cli:__pkg__",
-    "//service/api:__pkg__",
+    "//service/grpc:__pkg__",
     "//service/app:__pkg__",
     "//service/audit:__pkg__",
     "//service/functions:__pkg__",
@@ -59,7 +59,7 @@ cc_test(
     ],
 )
 """
-PROTO = """package(default_visibility = ["//service/api:__pkg__", "//tests:__subpackages__"])
+PROTO = """package(default_visibility = ["//service/grpc:__pkg__", "//tests:__subpackages__"])
 
 proto_library(
     name = "health_proto_files",
@@ -94,9 +94,9 @@ TREE = {
     "tests/unit/core/BUILD.bazel": TEST,
     "tests/unit/core/core_test.cc": '#include "service/core/shard.h"\n',
     "tests/unit/core/fixture.h": "",
-    "service/api/health/CMakeLists.txt": "muster_proto(muster_health_proto FILES health.proto)\n",
-    "service/api/health/BUILD.bazel": PROTO,
-    "service/api/health/health.proto": "service Health {\n",
+    "service/grpc/health/CMakeLists.txt": "muster_proto(muster_health_proto FILES health.proto)\n",
+    "service/grpc/health/BUILD.bazel": PROTO,
+    "service/grpc/health/health.proto": "service Health {\n",
 }
 
 # (what is wrong, file, text, instead, part of the finding)
@@ -120,9 +120,9 @@ BREACHES = [
     ("another kind", "tests/unit/core/BUILD.bazel", "cc_test(", "cc_binary(", "core_test is a cc_binary"),
     ("no suite", "tests/unit/core/BUILD.bazel", 'tags = ["unit"]', "tags = []", 'tags lacks "unit"'),
     ("a header that is not there", "tests/unit/core/BUILD.bazel", "fixture.h", "gone.h", 'srcs has "gone.h"'),
-    ("a protocol file", "service/api/health/CMakeLists.txt", "health.proto)", "a.proto health.proto)", 'lacks "a.proto"'),
-    ("no stubs", "service/api/health/BUILD.bazel", "health_proto_grpc", "grpc", 'no cc_grpc_stubs(name = "health_proto_grpc")'),
-    ("a service without stubs", "service/api/health/BUILD.bazel", 'services = ["health.proto"]', "services = []",
+    ("a protocol file", "service/grpc/health/CMakeLists.txt", "health.proto)", "a.proto health.proto)", 'lacks "a.proto"'),
+    ("no stubs", "service/grpc/health/BUILD.bazel", "health_proto_grpc", "grpc", 'no cc_grpc_stubs(name = "health_proto_grpc")'),
+    ("a service without stubs", "service/grpc/health/BUILD.bazel", 'services = ["health.proto"]', "services = []",
      'services lacks "health.proto"'),
     ("a list that is computed", "service/core/BUILD.bazel", 'srcs = ["shard.cc"]', "srcs = glob(['*.cc'])", "literal list"),
     ("a loop", "service/core/BUILD.bazel", "cc_library(", "[x for x in y]\n\ncc_library(", "no loops"),
@@ -182,7 +182,7 @@ class Drift(unittest.TestCase):
         for short, package, full in (
             (":core", "service/core", "//service/core:core"),
             ("//service/core", "tests", "//service/core:core"),
-            ("//service/api:admin", "tests", "//service/api:admin"),
+            ("//service/grpc:admin", "tests", "//service/grpc:admin"),
             ("@fmt", "tests", "@fmt//:fmt"),
             ("@grpc//:grpc++", "tests", "@grpc//:grpc++"),
             ("@abseil-cpp//absl/hash", "tests", "@abseil-cpp//absl/hash:hash"),

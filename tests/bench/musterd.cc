@@ -9,11 +9,11 @@ namespace muster::bench {
 namespace {
 
 // Waits for its cancel, and returns the time at which that came, in nanoseconds of the machine's monotonic clock.
-coro::Task<absl::StatusOr<core::Payload>> CancelledAt(jobs::JobContext& context, core::Payload) {
+coro::Task<absl::StatusOr<values::Payload>> CancelledAt(jobs::JobContext& context, values::Payload) {
   const absl::Status slept = co_await context.Sleep(std::chrono::hours(1));
   const auto now = std::chrono::steady_clock::now();
   if (slept.ok()) co_return jobs::Failure("TimeoutError", "nobody cancelled it for an hour");
-  co_return core::Payload::Text(std::to_string(std::chrono::nanoseconds(now.time_since_epoch()).count()));
+  co_return values::Payload::Text(std::to_string(std::chrono::nanoseconds(now.time_since_epoch()).count()));
 }
 
 }  // namespace
@@ -22,6 +22,6 @@ coro::Task<absl::StatusOr<core::Payload>> CancelledAt(jobs::JobContext& context,
 int main(int argc, char** argv) {
   return muster::app::Main(argc, argv, [](muster::jobs::Registry& registry) {
     return registry.AddAsync("bench.cancelled_at", "Waits for its cancel and returns when it came.",
-                             muster::core::Payload(), muster::bench::CancelledAt);
+                             muster::values::Payload(), muster::bench::CancelledAt);
   });
 }

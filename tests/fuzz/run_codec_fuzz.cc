@@ -6,18 +6,19 @@
 #include <google/protobuf/stubs/common.h>
 
 #include "service/base/check.h"
-#include "tests/unit/api/run_messages.h"
+#include "tests/unit/wire/run_messages.h"
 
-namespace muster::api {
+namespace muster::wire {
 namespace {
 
 jobs::Registry& Functions() {
   static jobs::Registry& registry = *[] {
     auto* made = new jobs::Registry();  // never dies: the process ends by a signal
-    const auto body = [](jobs::JobContext&, core::Payload input) -> coro::Task<absl::StatusOr<core::Payload>> {
+    const auto body = [](jobs::JobContext&, values::Payload input) -> coro::Task<absl::StatusOr<values::Payload>> {
       co_return input;
     };
-    for (const char* name : {"echo", "e"}) MUSTER_CHECK(made->AddAsync(name, "for tests", core::Payload(), body).ok());
+    for (const char* name : {"echo", "e"})
+      MUSTER_CHECK(made->AddAsync(name, "for tests", values::Payload(), body).ok());
 #if GOOGLE_PROTOBUF_VERSION < 4022000
     google::protobuf::SetLogHandler(nullptr);  // it reports each text that is no UTF-8
 #endif
@@ -27,15 +28,15 @@ jobs::Registry& Functions() {
 }
 
 }  // namespace
-}  // namespace muster::api
+}  // namespace muster::wire
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   // Small, so that inputs of both sizes are soon found.
-  muster::api::RunRequestReader reader(muster::api::Functions(), 20);
-  const auto wanted = muster::api::ReadByProtobuf(bytes);
-  MUSTER_CHECK(muster::api::ReadByReader(reader, bytes) == wanted) << "read otherwise than protobuf does";
+  muster::wire::RunRequestReader reader(muster::wire::Functions(), 20);
+  const auto wanted = muster::wire::ReadByProtobuf(bytes);
+  MUSTER_CHECK(muster::wire::ReadByReader(reader, bytes) == wanted) << "read otherwise than protobuf does";
   reader.set_plain_calls(false);
-  MUSTER_CHECK(muster::api::ReadByReader(reader, bytes) == wanted) << "read otherwise than protobuf does, as messages";
+  MUSTER_CHECK(muster::wire::ReadByReader(reader, bytes) == wanted) << "read otherwise than protobuf does, as messages";
   return 0;
 }

@@ -170,7 +170,7 @@ TEST_P(RunBytesRpc, OneMessageHoldsPlainCallsAndOthersAndEachRefusalNamesItsPlac
   AddItem(11, "unheard.of", "d", request);
   AddItem(12, "echo", "with a name", request);
   request.mutable_items(2)->mutable_future()->mutable_options()->set_name("n");
-  AddItem(13, "echo", std::string(runtime::Limits().payload_bytes_max + 1, 'x'), request);
+  AddItem(13, "echo", std::string(values::Limits().payload_bytes_max + 1, 'x'), request);
   AddItem(14, "upper", "", request);
   request.mutable_items(4)->mutable_future()->mutable_call()->mutable_input()->set_text("text");
   AddItem(15, "fail", "", request);

@@ -52,7 +52,7 @@ coro::Task<Result> FailOnCancel(JobContext& context, Payload) {
 
 // Gives what the future gives whose id is its input.
 coro::Task<Result> Await(JobContext& context, Payload input) {
-  const auto target = core::FutureId::Parse(input.body());
+  const auto target = values::FutureId::Parse(input.body());
   if (!target.has_value()) co_return jobs::InvalidInput("the input is no id");
   co_return co_await context.AwaitValue(*target);
 }
@@ -101,7 +101,7 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
   executor::BlockingPool::Options pool;
   pool.threads = 2;
   pool_ = std::make_unique<executor::BlockingPool>(std::move(pool));
-  api::ServerOptions server;
+  grpc_front::ServerOptions server;
   server.loops = options_.loops;
   server.clock = &clock;
   server.manual_clock = options_.manual_clock;
@@ -111,7 +111,7 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
   server.info.version = "1.2.3";
   server.info.instance_id = "test";
   if (options_.manual_clock) server.info.features.push_back("manual_clock");
-  server_ = std::make_unique<api::Server>(std::move(server));
+  server_ = std::make_unique<grpc_front::Server>(std::move(server));
   runtime::Service::Options service;
   service.limits = options_.limits;
   service_ = std::make_unique<runtime::Service>(service, registry_, server_->loops(), *pool_, clock, observer_);

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "muster/v1/future_service.grpc.pb.h"
-#include "service/api/server.h"
 #include "service/base/clock.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/manual_time.h"
+#include "service/grpc/server.h"
 #include "service/jobs/registry.h"
 #include "service/metrics/metrics.h"
 #include "service/runtime/service.h"
@@ -23,7 +23,7 @@ namespace muster::test {
 struct TestServerOptions {
   int loops = 1;
   bool manual_clock = false;
-  runtime::Limits limits;
+  values::Limits limits;
   base::Duration connection_age_max{};
 };
 
@@ -34,7 +34,7 @@ class TestServer {
 
   std::string target() const;
   runtime::Service& service() { return *service_; }
-  api::Server& server() { return *server_; }
+  grpc_front::Server& server() { return *server_; }
   // Counts over all loops.
   runtime::Service::Stats Stats();
   // With manual_clock: moves time from timer to timer, running what each wakes.
@@ -53,7 +53,7 @@ class TestServer {
   jobs::Registry registry_;
   runtime::NullObserver observer_;
   std::unique_ptr<executor::BlockingPool> pool_;
-  std::unique_ptr<api::Server> server_;
+  std::unique_ptr<grpc_front::Server> server_;
   std::unique_ptr<runtime::Service> service_;
   bool stopped_ = false;
 };

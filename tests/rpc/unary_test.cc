@@ -379,9 +379,9 @@ TEST_P(Unary, AnAnswerFitsEvenWhenEveryItemOfALargeBatchIsRefused) {
 }
 
 TEST_P(Unary, ASecondServerOnThePortIsRefusedAndEndsCleanly) {
-  api::ServerOptions options;
+  grpc_front::ServerOptions options;
   options.listen = server_->target();
-  api::Server second(std::move(options));
+  grpc_front::Server second(std::move(options));
   EXPECT_EQ(second.Start(server_->service()).code(), absl::StatusCode::kUnavailable);
 }
 

@@ -4,14 +4,14 @@
 
 namespace muster::simulation {
 
-using core::State;
+using values::State;
 
 void World::OnStartJob(const core::StartJob& start) {
   SIM_EXPECT(bodies_.count(start.id) == 0, "a job was started twice");
   Body& body = bodies_[start.id];
   body.id = start.id;
   body.attempt = start.attempt;
-  body.blocking = start.kind == core::FunctionKind::kBlocking;
+  body.blocking = start.kind == values::FunctionKind::kBlocking;
   const uint64_t count = random_.Below(4);
   for (uint64_t at = 0; at < count; ++at) {
     Op op{Op::Kind::kSleep, SomeTime(5)};
@@ -79,19 +79,19 @@ void World::Continue(Body& body) {
   while (!body.ended && body.await == core::kNoToken) {
     if (body.at >= body.ops.size()) {
       if (body.ending == 1) {
-        core::Error error;
+        values::Error error;
         error.type = "SimulatedError";
-        return EndBody(body, core::Outcome::Failed(std::move(error)));
+        return EndBody(body, values::Outcome::Failed(std::move(error)));
       }
-      return EndBody(body, body.ending == 2 ? core::Outcome::Cancelled("of itself")
-                                            : core::Outcome::Value(core::Payload::Text("value")));
+      return EndBody(body, body.ending == 2 ? values::Outcome::Cancelled("of itself")
+                                            : values::Outcome::Value(values::Payload::Text("value")));
     }
     const Op op = body.ops[body.at++];
     if (op.kind == Op::Kind::kSleep) {
       return At(now_ + op.sleep, {Event::Kind::kContinue, body.id, ++body.generation, "", 0, 0});
     }
     if (op.kind == Op::Kind::kAwait) {
-      const std::optional<core::FutureId> target = Pick();
+      const std::optional<values::FutureId> target = Pick();
       if (!target) continue;
       core::Await await;
       await.token = body.await = ++last_token_;
@@ -129,20 +129,20 @@ void World::SeeCancelled(Body& body, const std::string& message) {
     Do(body.id.shard, detach);
   }
   ++body.generation;
-  if (closing_ || body.policy == Policy::kEnd) return EndBody(body, core::Outcome::Cancelled(message));
+  if (closing_ || body.policy == Policy::kEnd) return EndBody(body, values::Outcome::Cancelled(message));
   if (body.policy == Policy::kRaise) {
-    core::Error error;
+    values::Error error;
     error.type = "CleanupError";
-    return EndBody(body, core::Outcome::Failed(std::move(error)));
+    return EndBody(body, values::Outcome::Failed(std::move(error)));
   }
   body.policy = Policy::kEnd;  // swallowed once
   Continue(body);
 }
 
-void World::EndBody(Body& body, core::OutcomeRef outcome) {
+void World::EndBody(Body& body, values::OutcomeRef outcome) {
   body.ended = true;
   const KnownFuture* future = model_.Find(body.id);
-  const bool was_done = core::IsDone(future->state);
+  const bool was_done = values::IsDone(future->state);
   core::JobEnded ended;
   ended.id = body.id;
   ended.attempt = body.attempt;
@@ -150,10 +150,10 @@ void World::EndBody(Body& body, core::OutcomeRef outcome) {
   ended.started = now_;
   Do(body.id.shard, std::move(ended));
   future = model_.Find(body.id);
-  SIM_EXPECT(core::IsDone(future->state), "a body ended, and its future did not");
+  SIM_EXPECT(values::IsDone(future->state), "a body ended, and its future did not");
   const bool kept = future->outcome == outcome;
   if (was_done) SIM_EXPECT(!kept, "a late outcome replaced the first");
-  if (!was_done && outcome->kind != core::Outcome::Kind::kCancelled) SIM_EXPECT(kept, "a body's outcome was lost");
+  if (!was_done && outcome->kind != values::Outcome::Kind::kCancelled) SIM_EXPECT(kept, "a body's outcome was lost");
 }
 
 }  // namespace muster::simulation

@@ -7,9 +7,9 @@ namespace muster::simulation {
 
 core::ShardOptions World::OptionsOf(size_t shard) const {
   core::ShardOptions options;
-  options.index = static_cast<core::ShardIndex>(shard);
+  options.index = static_cast<values::ShardIndex>(shard);
   options.incarnation = incarnation_;
-  options.shards = static_cast<core::ShardIndex>(plan_.shards);
+  options.shards = static_cast<values::ShardIndex>(plan_.shards);
   options.journaled = plan_.crashes;
   options.nesting_max = 4;
   options.undelivered_retention = std::chrono::seconds(5);
@@ -59,12 +59,12 @@ void World::Crash() {
       bytes += changed.bytes_held;
     });
     model_.CheckBytes(at, bytes);
-    for (const core::FutureId& id : ids_) {
+    for (const values::FutureId& id : ids_) {
       const KnownFuture& known = *model_.Find(id);
       if (id.shard != at || !Visible(known)) continue;
       const auto view = shards_[at]->Get(kNs, id, false);
       SIM_EXPECT(view.ok(), "a future is lost: " + id.ToText());
-      if (core::IsDone(view->state)) model_.OnOutcome(id, view->state, view->outcome);
+      if (values::IsDone(view->state)) model_.OnOutcome(id, view->state, view->outcome);
     }
     shards_[at]->CheckInvariants();
     stores_[at]->Commit(*shards_[at]);
@@ -95,7 +95,7 @@ void World::ResumeAfterCrash() {
   stream.position = before.position;
   stream.earlier = before.earlier;
   stream.earlier.insert(before.delivered.begin(), before.delivered.end());
-  for (const core::FutureId& id : ids) {
+  for (const values::FutureId& id : ids) {
     if (!Visible(*model_.Find(id))) continue;
     command.set.ids.push_back(id);
     if (stream.earlier.count(id) == 0) stream.members.insert(id);

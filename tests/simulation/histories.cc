@@ -16,9 +16,9 @@ using linearizability::Reply;
 
 namespace {
 
-std::string TextOf(const core::Outcome& outcome) {
-  if (outcome.kind == core::Outcome::Kind::kValue) return "v:" + outcome.value.body();
-  return (outcome.kind == core::Outcome::Kind::kCancelled ? "c:" : "e:") + outcome.error->message;
+std::string TextOf(const values::Outcome& outcome) {
+  if (outcome.kind == values::Outcome::Kind::kValue) return "v:" + outcome.value.body();
+  return (outcome.kind == values::Outcome::Kind::kCancelled ? "c:" : "e:") + outcome.error->message;
 }
 
 int64_t Microseconds(base::Instant instant) { return instant.time_since_epoch().count(); }
@@ -72,25 +72,25 @@ void HistoryWorld::Act(size_t client) {
       submit.ns = kNs;
       submit.ns_tag = kTag;
       submit.retention = std::chrono::hours(24);
-      submit.options = std::make_unique<core::Options>();
+      submit.options = std::make_unique<values::Options>();
       submit.options->request_id = KeyOf(key);
       submit.spec_hash = other ? 2 : 1;
       if (IsJob(key)) {
-        submit.spec = core::JobSpec{};
+        submit.spec = values::JobSpec{};
       } else {
-        submit.spec = core::PromiseSpec{};
+        submit.spec = values::PromiseSpec{};
       }
       Apply(shard, std::move(submit));
     });
   }
-  const core::FutureId id = known->second;
+  const values::FutureId id = known->second;
   if (choice <= 3 && !operation.job) {
     core::SettlePromise settle;
     settle.ns = kNs;
     settle.id = id;
     // Sometimes what another has tried already.
     const uint64_t value = last_value_ > 0 && random_.OneIn(3) ? 1 + random_.Below(last_value_) : ++last_value_;
-    settle.outcome = core::Outcome::Value(core::Payload::Text(std::to_string(value)));
+    settle.outcome = values::Outcome::Value(values::Payload::Text(std::to_string(value)));
     settle.request_id = "settle " + std::to_string(value);
     operation.call = Call::kSettle;
     operation.argument = "v:" + std::to_string(value);
@@ -142,7 +142,7 @@ void HistoryWorld::Receive(core::Token token, Reply reply, const std::string& re
     clients_[client].operation.reset();
     recorder_.Answer(at, reply, result, Microseconds(now_));
     if (reply == Reply::kCreated || reply == Reply::kRepeated) {
-      ids_[recorder_.operations()[at].key] = *core::FutureId::Parse(result);
+      ids_[recorder_.operations()[at].key] = *values::FutureId::Parse(result);
     }
     At(Soon(10), [this, client] { Act(client); });
   }
@@ -154,8 +154,8 @@ void HistoryWorld::MakeShards() {
   shards_.clear();
   for (int at = 0; at < plan_.shards; ++at) {
     core::ShardOptions options;
-    options.index = static_cast<core::ShardIndex>(at);
-    options.shards = static_cast<core::ShardIndex>(plan_.shards);
+    options.index = static_cast<values::ShardIndex>(at);
+    options.shards = static_cast<values::ShardIndex>(plan_.shards);
     options.incarnation = static_cast<uint32_t>(life_);
     options.journaled = true;
     shards_.push_back(std::make_unique<core::Shard>(options));
@@ -177,12 +177,12 @@ void HistoryWorld::Carry(size_t shard) {
       started.attempt = start->attempt;
       At(Soon(30), [this, shard, started] { Apply(shard, started); });
       // Each run comes to something of its own.
-      auto outcome = core::Outcome::Value(core::Payload::Text("job " + std::to_string(++last_value_)));
+      auto outcome = values::Outcome::Value(values::Payload::Text("job " + std::to_string(++last_value_)));
       At(base::Duration(40) + Soon(200),
          [this, id = start->id, attempt = start->attempt, outcome] { EndJob(id, attempt, outcome); });
     } else if (auto* cancel = std::get_if<core::CancelJob>(&effect)) {
       At(Soon(30), [this, id = cancel->id, attempt = cancel->attempt, message = cancel->message] {
-        EndJob(id, attempt, core::Outcome::Cancelled(message));
+        EndJob(id, attempt, values::Outcome::Cancelled(message));
       });
     } else if (auto* submitted = std::get_if<core::Submitted>(&effect)) {
       const bool reused = base::ReasonOf(submitted->refusal) == base::Reason::kRequestIdReused;
@@ -210,14 +210,14 @@ void HistoryWorld::Carry(size_t shard) {
   });
 }
 
-void HistoryWorld::Get(size_t shard, core::Token token, const core::FutureId& id) {
+void HistoryWorld::Get(size_t shard, core::Token token, const values::FutureId& id) {
   const auto view = shards_[shard]->Get(kNs, id, true);
   if (!view.ok()) return Answer(token, Reply::kMissing, "");
-  const bool done = core::IsDone(view->state);
+  const bool done = values::IsDone(view->state);
   Answer(token, done ? Reply::kDone : Reply::kPending, done ? TextOf(*view->outcome) : "");
 }
 
-void HistoryWorld::EndJob(const core::FutureId& id, uint32_t attempt, core::OutcomeRef outcome) {
+void HistoryWorld::EndJob(const values::FutureId& id, uint32_t attempt, values::OutcomeRef outcome) {
   core::JobEnded ended;
   ended.id = id;
   ended.attempt = attempt;
@@ -244,7 +244,7 @@ void HistoryWorld::EndTurn() {
   if (committing_ || (held_.empty() && !Undurable())) return;
   under_way_.Clear();
   for (size_t at = 0; at < shards_.size(); ++at) {
-    writer_.WriteTo(static_cast<core::ShardIndex>(at), under_way_);
+    writer_.WriteTo(static_cast<values::ShardIndex>(at), under_way_);
     shards_[at]->TakeChanges(writer_, batches_ + 1);
   }
   ++batches_;
@@ -314,7 +314,7 @@ void HistoryWorld::Restart() {
 
 void HistoryWorld::RestoreRows(size_t at) {
   const auto restore = [&]() -> absl::Status {
-    core::FutureId last;
+    values::FutureId last;
     for (const auto& [row, value] : disk_) {
       MUSTER_ASSIGN_OR_RETURN(const rows::Key key, rows::ParseKey(row));
       if (key.shard != at) continue;
@@ -330,7 +330,7 @@ void HistoryWorld::RestoreRows(size_t at) {
         last = record.id;
         MUSTER_RETURN_IF_ERROR(shards_[at]->Restore(record));
       } else if (key.part == rows::Part::kInput) {
-        MUSTER_ASSIGN_OR_RETURN(core::Payload input, rows::DecodePayload(value));
+        MUSTER_ASSIGN_OR_RETURN(values::Payload input, rows::DecodePayload(value));
         MUSTER_RETURN_IF_ERROR(shards_[at]->RestoreInput(last, std::move(input)));
       }
     }

@@ -38,7 +38,7 @@ class HistoryWorld {
   int crashes() const { return crashes_; }
 
  private:
-  static constexpr core::NamespaceId kNs = 1;
+  static constexpr values::NamespaceId kNs = 1;
   static constexpr uint16_t kTag = 77;
 
   struct Client {
@@ -68,12 +68,12 @@ class HistoryWorld {
   void Apply(size_t shard, Command command);
   void Carry(size_t shard);
   void Answer(core::Token token, linearizability::Reply reply, std::string result);
-  void Get(size_t shard, core::Token token, const core::FutureId& id);
+  void Get(size_t shard, core::Token token, const values::FutureId& id);
   bool Undurable() const;
   void EndTurn();
   void WriteBatch();
   void OnDurable();
-  void EndJob(const core::FutureId& id, uint32_t attempt, core::OutcomeRef outcome);
+  void EndJob(const values::FutureId& id, uint32_t attempt, values::OutcomeRef outcome);
 
   void Crash();
   void Restart();
@@ -88,14 +88,14 @@ class HistoryWorld {
   int left_;
 
   std::vector<Client> clients_;
-  std::map<std::string, core::FutureId> ids_;  // that anybody was told
+  std::map<std::string, values::FutureId> ids_;  // that anybody was told
   linearizability::Recorder recorder_;
   core::Token last_token_ = 0;
   uint64_t last_value_ = 0;
 
   std::vector<std::unique_ptr<core::Shard>> shards_;
   std::map<std::string, std::string> disk_;
-  const std::vector<core::FunctionId> functions_ = {0};
+  const std::vector<values::FunctionId> functions_ = {0};
   runtime::RowWriter writer_{functions_};
   store::Batch under_way_;
   bool committing_ = false;

@@ -7,9 +7,9 @@
 
 namespace muster::simulation {
 
-using core::FutureKind;
-using core::IsDone;
-using core::State;
+using values::FutureKind;
+using values::IsDone;
+using values::State;
 
 void Fail(const std::string& what) {
   fprintf(stderr, "simulation: %s\n", what.c_str());
@@ -18,7 +18,7 @@ void Fail(const std::string& what) {
 
 namespace {
 
-bool Same(const core::Outcome& a, const core::Outcome& b) {
+bool Same(const values::Outcome& a, const values::Outcome& b) {
   if (&a == &b) return true;
   if (a.kind != b.kind || a.value.body() != b.value.body() || a.gathered.size() != b.gathered.size()) return false;
   if ((a.error == nullptr) != (b.error == nullptr)) return false;
@@ -44,7 +44,7 @@ void Model::CheckBytes(size_t shard, int64_t bytes) const {
   SIM_EXPECT(bytes_[shard] == bytes, fmt::format("{} bytes came back, and {} were held", bytes, bytes_[shard]));
 }
 
-KnownFuture* Model::Find(const core::FutureId& id) {
+KnownFuture* Model::Find(const values::FutureId& id) {
   const auto found = futures_.find(id);
   return found == futures_.end() ? nullptr : &found->second;
 }
@@ -81,7 +81,7 @@ void Model::OnDropped(size_t shard, const core::Dropped& dropped, base::Instant 
   OnOutcome(dropped.id, dropped.state, dropped.outcome);
   bytes_[shard] += dropped.bytes_held;
   for (const auto& [token, wait] : waits_) {
-    for (const core::FutureId& id : wait.members) SIM_EXPECT(id != dropped.id, "dropped in spite of an open wait");
+    for (const values::FutureId& id : wait.members) SIM_EXPECT(id != dropped.id, "dropped in spite of an open wait");
   }
   for (const auto& [token, stream] : streams_) {
     const bool wanted = stream.members.count(dropped.id) > 0 && stream.delivered.count(dropped.id) == 0;
@@ -90,7 +90,7 @@ void Model::OnDropped(size_t shard, const core::Dropped& dropped, base::Instant 
   }
 }
 
-void Model::OnOutcome(const core::FutureId& id, State state, const core::OutcomeRef& outcome) {
+void Model::OnOutcome(const values::FutureId& id, State state, const values::OutcomeRef& outcome) {
   KnownFuture* future = Find(id);
   SIM_EXPECT(future != nullptr && outcome != nullptr, "an outcome of nothing");
   SIM_EXPECT(future->state == state, "an outcome with another state than the last change");
@@ -104,13 +104,13 @@ void Model::OnOutcome(const core::FutureId& id, State state, const core::Outcome
 bool Model::Satisfied(const OpenWait& wait) const {
   size_t done = 0;
   bool failed = false;
-  for (const core::FutureId& id : wait.members) {
+  for (const values::FutureId& id : wait.members) {
     const KnownFuture* member = Find(id);
     done += IsDone(member->state);
     failed = failed || member->state == State::kFailed;
   }
-  return done == wait.members.size() || (wait.return_when == core::ReturnWhen::kFirstCompleted && done > 0) ||
-         (wait.return_when == core::ReturnWhen::kFirstException && failed);
+  return done == wait.members.size() || (wait.return_when == values::ReturnWhen::kFirstCompleted && done > 0) ||
+         (wait.return_when == values::ReturnWhen::kFirstException && failed);
 }
 
 void Model::OnWaitEnded(const core::WaitEnded& ended, base::Instant now) {
@@ -135,7 +135,8 @@ void Model::OnWaitEnded(const core::WaitEnded& ended, base::Instant now) {
     OnOutcome(completion.id, completion.state, completion.outcome);
   }
   SIM_EXPECT(failed == ended.saw_exception, "saw_exception is wrong");
-  for (const core::FutureId& id : ended.pending) SIM_EXPECT(!IsDone(Find(id)->state), "reported as pending, but done");
+  for (const values::FutureId& id : ended.pending)
+    SIM_EXPECT(!IsDone(Find(id)->state), "reported as pending, but done");
 }
 
 void Model::CheckWaits(size_t shard, base::Instant now, bool ticked) const {
@@ -178,12 +179,12 @@ void Model::OnTaken(core::Token token, const std::vector<core::Completion>& take
     return;
   }
   stream.told = false;
-  for (const core::FutureId& id : stream.members) {
+  for (const values::FutureId& id : stream.members) {
     stream.told = stream.told || (IsDone(Find(id)->state) && stream.delivered.count(id) == 0);
   }
 }
 
-void Model::OnCombinator(const core::FutureId& id, std::vector<core::FutureId> members, bool return_exceptions,
+void Model::OnCombinator(const values::FutureId& id, std::vector<values::FutureId> members, bool return_exceptions,
                          bool has_timeout) {
   KnownFuture* future = Find(id);
   SIM_EXPECT(future != nullptr, "a combinator was answered that was never made");
@@ -193,13 +194,13 @@ void Model::OnCombinator(const core::FutureId& id, std::vector<core::FutureId> m
 }
 
 void Model::CheckCombinator(const KnownFuture& future) const {
-  const core::Outcome& outcome = *future.outcome;
+  const values::Outcome& outcome = *future.outcome;
   if (future.kind == FutureKind::kJob || future.kind == FutureKind::kPromise || future.members.empty()) return;
   if (future.kind == FutureKind::kGather) {
     SIM_EXPECT(future.state != State::kCancelled, "a gather was cancelled, which CPython's never is");
     if (future.state == State::kFailed) {
       bool unhappy = outcome.RaisesCancelled();
-      for (const core::FutureId& id : future.members) {
+      for (const values::FutureId& id : future.members) {
         unhappy = unhappy || Find(id)->state == State::kFailed || Find(id)->state == State::kCancelled;
       }
       SIM_EXPECT(unhappy, "a gather failed, and no member did");
@@ -221,7 +222,7 @@ void Model::CheckCombinator(const KnownFuture& future) const {
     SIM_EXPECT(inner->state == State::kSucceeded, "succeeded, though the inner did not");
     if (inner->outcome) SIM_EXPECT(outcome.kind == inner->outcome->kind, "another outcome than the inner's");
   } else if (future.state == State::kFailed) {
-    const bool timed_out = future.has_timeout && outcome.error->kind == core::ErrorKind::kTimedOut;
+    const bool timed_out = future.has_timeout && outcome.error->kind == values::ErrorKind::kTimedOut;
     SIM_EXPECT(timed_out || inner->state == State::kFailed, "failed, though the inner did not");
   }
 }
@@ -231,7 +232,7 @@ void Model::CheckNothingLingers() const {
     if (IsDone(future.state) || future.members.empty()) continue;
     bool all_done = true;
     bool unhappy = false;
-    for (const core::FutureId& member_id : future.members) {
+    for (const values::FutureId& member_id : future.members) {
       const KnownFuture* member = Find(member_id);
       all_done = all_done && IsDone(member->state);
       unhappy = unhappy || member->state == State::kFailed || member->state == State::kCancelled;

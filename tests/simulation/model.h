@@ -21,34 +21,34 @@ namespace muster::simulation {
   } while (false)
 
 struct KnownFuture {
-  core::FutureId id;
-  core::NamespaceId ns = 0;
-  core::FutureKind kind = core::FutureKind::kJob;
-  core::State state = core::State::kPending;
+  values::FutureId id;
+  values::NamespaceId ns = 0;
+  values::FutureKind kind = values::FutureKind::kJob;
+  values::State state = values::State::kPending;
   uint64_t order = 0;  // of completion in its shard
-  core::OutcomeRef outcome;
+  values::OutcomeRef outcome;
   bool dropped = false;
   bool deleted = false;
   bool may_run_again = false;  // it ran when the server died
   // Combinators:
-  std::vector<core::FutureId> members;
+  std::vector<values::FutureId> members;
   bool return_exceptions = false;
   bool has_timeout = false;
 };
 
 struct OpenWait {
   size_t shard = 0;
-  std::vector<core::FutureId> members;  // distinct
-  core::ReturnWhen return_when = core::ReturnWhen::kAllCompleted;
+  std::vector<values::FutureId> members;  // distinct
+  values::ReturnWhen return_when = values::ReturnWhen::kAllCompleted;
   base::Instant deadline = base::kNever;
 };
 
 struct OpenStream {
   size_t shard = 0;
-  std::set<core::FutureId> members;
-  std::set<core::FutureId> delivered;
+  std::set<values::FutureId> members;
+  std::set<values::FutureId> delivered;
   // Of the streams that this one takes up again: what they delivered, and how far that was.
-  std::set<core::FutureId> earlier;
+  std::set<values::FutureId> earlier;
   uint64_t position = 0;
   uint64_t last_order = 0;
   base::Instant deadline = base::kNever;
@@ -62,7 +62,7 @@ class Model {
   void OnChanged(size_t shard, const core::Changed& changed);
   void OnDropped(size_t shard, const core::Dropped& dropped, base::Instant now);
   // The first sight of an outcome; every later one must be the same.
-  void OnOutcome(const core::FutureId& id, core::State state, const core::OutcomeRef& outcome);
+  void OnOutcome(const values::FutureId& id, values::State state, const values::OutcomeRef& outcome);
 
   void OpenWaitOf(core::Token token, OpenWait wait) { waits_[token] = std::move(wait); }
   void OnWaitEnded(const core::WaitEnded& ended, base::Instant now);
@@ -76,7 +76,7 @@ class Model {
                base::Instant now);
   void CloseStream(core::Token token) { streams_.erase(token); }
 
-  void OnCombinator(const core::FutureId& id, std::vector<core::FutureId> members, bool return_exceptions,
+  void OnCombinator(const values::FutureId& id, std::vector<values::FutureId> members, bool return_exceptions,
                     bool has_timeout);
   // The server has died: whoever waited is gone, and what ran may run again.
   void OnCrash();
@@ -88,16 +88,16 @@ class Model {
   // At the very end.
   void CheckAllGone() const;
 
-  KnownFuture* Find(const core::FutureId& id);
-  const KnownFuture* Find(const core::FutureId& id) const { return const_cast<Model*>(this)->Find(id); }
-  const std::map<core::FutureId, KnownFuture>& futures() const { return futures_; }
+  KnownFuture* Find(const values::FutureId& id);
+  const KnownFuture* Find(const values::FutureId& id) const { return const_cast<Model*>(this)->Find(id); }
+  const std::map<values::FutureId, KnownFuture>& futures() const { return futures_; }
   const std::map<core::Token, OpenWait>& waits() const { return waits_; }
   const std::map<core::Token, OpenStream>& streams() const { return streams_; }
 
  private:
   bool Satisfied(const OpenWait& wait) const;
 
-  std::map<core::FutureId, KnownFuture> futures_;
+  std::map<values::FutureId, KnownFuture> futures_;
   std::map<core::Token, OpenWait> waits_;
   std::map<core::Token, OpenStream> streams_;
   std::vector<uint64_t> last_order_;

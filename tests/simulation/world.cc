@@ -7,12 +7,12 @@
 
 namespace muster::simulation {
 
-using core::FutureId;
-using core::FutureKind;
-using core::IsDone;
-using core::State;
 using core::Token;
 using std::chrono::seconds;
+using values::FutureId;
+using values::FutureKind;
+using values::IsDone;
+using values::State;
 
 World::World(const Plan& plan) : plan_(plan), random_(plan.seed), model_(plan.shards) {
   for (int at = 0; at < plan.shards; ++at) {
@@ -85,7 +85,7 @@ void World::ClientStep() {
   }
 }
 
-core::Submit World::NewSubmit(core::FutureSpec spec, bool plain) {
+core::Submit World::NewSubmit(values::FutureSpec spec, bool plain) {
   core::Submit command;
   command.token = ++last_token_;
   command.ns = kNs;
@@ -98,7 +98,7 @@ core::Submit World::NewSubmit(core::FutureSpec spec, bool plain) {
     command.drop_when_delivered = random_.OneIn(2);
   }
   if (!plain) {
-    command.options = std::make_unique<core::Options>();
+    command.options = std::make_unique<values::Options>();
     if (random_.OneIn(2)) command.options->group = fmt::format("g{}", random_.Below(3));
     if (random_.OneIn(3)) {
       command.options->request_id = fmt::format("r{}", random_.Below(8));
@@ -114,9 +114,9 @@ core::Submit World::NewSubmit(core::FutureSpec spec, bool plain) {
 }
 
 void World::SubmitJob() {
-  core::JobSpec spec;
-  spec.kind = static_cast<core::FunctionKind>(random_.Below(4));
-  spec.input = core::Payload::Text("input");
+  values::JobSpec spec;
+  spec.kind = static_cast<values::FunctionKind>(random_.Below(4));
+  spec.input = values::Payload::Text("input");
   core::Submit command = NewSubmit(std::move(spec), random_.OneIn(2));
   if (command.options) {
     command.options->at_most_once = random_.OneIn(4);
@@ -129,7 +129,7 @@ void World::SubmitJob() {
 }
 
 void World::SubmitPromise() {
-  core::Submit command = NewSubmit(core::PromiseSpec{}, random_.OneIn(2));
+  core::Submit command = NewSubmit(values::PromiseSpec{}, random_.OneIn(2));
   Trace(fmt::format("submit promise, token {}", command.token));
   Do(random_.Below(shards_.size()), std::move(command));
 }
@@ -140,20 +140,20 @@ void World::SubmitCombinator() {
   for (uint64_t at = 0; at < count; ++at) {
     if (const auto id = Pick()) members.push_back(*id);
   }
-  core::FutureSpec spec;
+  values::FutureSpec spec;
   const uint64_t kind = random_.Below(4);
   bool return_exceptions = false;
   bool has_timeout = false;
   if (kind < 2 || members.empty()) {
     return_exceptions = random_.OneIn(2);
     if (!members.empty() && random_.OneIn(3)) members.push_back(members[0]);
-    spec = core::GatherSpec{members, return_exceptions};
+    spec = values::GatherSpec{members, return_exceptions};
   } else if (kind == 2) {
     members.resize(1);
-    spec = core::ShieldSpec{members[0]};
+    spec = values::ShieldSpec{members[0]};
   } else {
     members.resize(1);
-    core::WaitForSpec wait_for;
+    values::WaitForSpec wait_for;
     wait_for.inner = members[0];
     has_timeout = !random_.OneIn(4);
     if (has_timeout) wait_for.timeout = SomeTime(6) - seconds(1);
@@ -179,11 +179,11 @@ void World::SettlePromise() {
   command.token = ++last_token_;
   command.ns = kNs;
   command.id = *id;
-  command.outcome = core::Outcome::Value(core::Payload::Text("settled"));
+  command.outcome = values::Outcome::Value(values::Payload::Text("settled"));
   if (random_.OneIn(3)) {
-    core::Error error;
+    values::Error error;
     error.type = "SettledError";
-    command.outcome = core::Outcome::Failed(std::move(error));
+    command.outcome = values::Outcome::Failed(std::move(error));
   }
   Trace(fmt::format("settle {}.{}", id->shard, id->sequence));
   Do(id->shard, std::move(command));
@@ -222,7 +222,7 @@ void World::AttachWait() {
   if (random_.OneIn(3)) command.set.ids.push_back(command.set.ids[0]);
   command.token = ++last_token_;
   command.ns = kNs;
-  wait.return_when = command.return_when = static_cast<core::ReturnWhen>(random_.Below(3));
+  wait.return_when = command.return_when = static_cast<values::ReturnWhen>(random_.Below(3));
   if (random_.OneIn(2)) command.deadline = now_ + SomeTime(6);
   wait.deadline = command.deadline;
   model_.OpenWaitOf(command.token, wait);
@@ -340,7 +340,7 @@ void World::LookAround() {
     SIM_EXPECT(!shards_[id.shard]->Get(kOtherNs, id, false).ok(), "another namespace sees a future");
   }
   for (size_t at = 0; at < shards_.size(); ++at) {
-    core::ListQuery query;
+    core::ListFutures query;
     query.ns = kNs;
     query.max = 3;
     size_t listed = 0;
@@ -360,7 +360,7 @@ void World::LateWord() {
   core::JobEnded ended;
   ended.id = *id;
   ended.attempt = IsDone(model_.Find(*id)->state) ? 1 : 7;
-  ended.outcome = core::Outcome::Value(core::Payload::Text("late"));
+  ended.outcome = values::Outcome::Value(values::Payload::Text("late"));
   Do(id->shard, std::move(ended));
 }
 

@@ -31,8 +31,8 @@ class World {
   void Run();
 
  private:
-  static constexpr core::NamespaceId kNs = 1;
-  static constexpr core::NamespaceId kOtherNs = 2;
+  static constexpr values::NamespaceId kNs = 1;
+  static constexpr values::NamespaceId kOtherNs = 2;
 
   // --- Bodies (bodies.cc): what the dispatcher of a server would run -----------------------------------------------
   enum class Policy { kEnd, kSwallow, kRaise };
@@ -41,7 +41,7 @@ class World {
     base::Duration sleep{0};
   };
   struct Body {
-    core::FutureId id;
+    values::FutureId id;
     uint32_t attempt = 1;
     bool blocking = false;
     bool quick = false;  // starts and ends within one turn: no JobStarted
@@ -62,11 +62,11 @@ class World {
   void StartBody(Body& body);
   void Continue(Body& body);
   void SeeCancelled(Body& body, const std::string& message);
-  void EndBody(Body& body, core::OutcomeRef outcome);
+  void EndBody(Body& body, values::OutcomeRef outcome);
 
   // --- Clients ----------------------------------------------------------------------------------------------------
   void ClientStep();
-  core::Submit NewSubmit(core::FutureSpec spec, bool plain);
+  core::Submit NewSubmit(values::FutureSpec spec, bool plain);
   void SubmitJob();
   void SubmitPromise();
   void SubmitCombinator();
@@ -115,7 +115,7 @@ class World {
 
   struct Event {
     enum class Kind { kStart, kContinue, kCancel, kMessage } kind;
-    core::FutureId id;
+    values::FutureId id;
     uint64_t generation = 0;
     std::string message;
     size_t from = 0, to = 0;
@@ -128,8 +128,8 @@ class World {
   void CheckEmpty();
 
   base::Duration SomeTime(uint64_t most) { return std::chrono::seconds(random_.Below(most + 1)); }
-  std::optional<core::FutureId> Pick(bool undone = false, std::optional<size_t> shard = std::nullopt);
-  std::vector<core::FutureId> PickSet(size_t shard, size_t most);
+  std::optional<values::FutureId> Pick(bool undone = false, std::optional<size_t> shard = std::nullopt);
+  std::vector<values::FutureId> PickSet(size_t shard, size_t most);
   bool Visible(const KnownFuture& future) const { return !future.dropped && !future.deleted; }
   void Trace(const std::string& what) const;
 
@@ -139,27 +139,27 @@ class World {
   base::Instant now_{std::chrono::seconds(1'000'000)};
   std::vector<std::unique_ptr<core::Shard>> shards_;
   std::vector<std::unique_ptr<test::RecordStore>> stores_;
-  std::vector<std::pair<OpenStream, std::vector<core::FutureId>>> left_streams_;
+  std::vector<std::pair<OpenStream, std::vector<values::FutureId>>> left_streams_;
   uint32_t incarnation_ = 1;
   std::multimap<base::Instant, Event> events_;
   std::map<std::pair<size_t, size_t>, std::deque<core::ShardMessage>> network_;
   std::map<std::pair<size_t, size_t>, base::Instant> last_arrival_;
   size_t under_way_ = 0;
 
-  std::map<core::FutureId, Body> bodies_;
-  std::set<core::FutureId> ran_;  // of those that may run once
-  std::map<core::Token, core::FutureId> awaiting_;
+  std::map<values::FutureId, Body> bodies_;
+  std::set<values::FutureId> ran_;  // of those that may run once
+  std::map<core::Token, values::FutureId> awaiting_;
   struct Asked {
-    std::vector<core::FutureId> members;
+    std::vector<values::FutureId> members;
     bool return_exceptions = false;
     bool has_timeout = false;
-    core::FutureKind kind = core::FutureKind::kJob;
+    values::FutureKind kind = values::FutureKind::kJob;
     bool attach = false;
   };
   std::map<core::Token, Asked> asked_;
   std::map<core::Token, bool> calls_;  // true once its submit was answered
-  std::map<core::Token, std::vector<core::FutureId>> stream_ids_;
-  std::vector<core::FutureId> ids_;
+  std::map<core::Token, std::vector<values::FutureId>> stream_ids_;
+  std::vector<values::FutureId> ids_;
   core::Token last_token_ = 0;
   bool closing_ = false;
 };

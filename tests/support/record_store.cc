@@ -9,10 +9,10 @@
 namespace muster::test {
 
 // A row is deleted once and only if it is there: the core must know what it has stored.
-void RecordStore::DeleteFuture(const core::FutureId& id) { MUSTER_CHECK_EQ(futures.erase(id.sequence), 1u); }
-void RecordStore::DeleteInput(const core::FutureId& id) { MUSTER_CHECK_EQ(inputs.erase(id.sequence), 1u); }
-void RecordStore::DeleteMembers(const core::FutureId& id) { MUSTER_CHECK_EQ(members.erase(id.sequence), 1u); }
-void RecordStore::DeleteRequest(core::NamespaceId ns, const std::string& request_id) {
+void RecordStore::DeleteFuture(const values::FutureId& id) { MUSTER_CHECK_EQ(futures.erase(id.sequence), 1u); }
+void RecordStore::DeleteInput(const values::FutureId& id) { MUSTER_CHECK_EQ(inputs.erase(id.sequence), 1u); }
+void RecordStore::DeleteMembers(const values::FutureId& id) { MUSTER_CHECK_EQ(members.erase(id.sequence), 1u); }
+void RecordStore::DeleteRequest(values::NamespaceId ns, const std::string& request_id) {
   MUSTER_CHECK_EQ(requests.erase({ns, request_id}), 1u);
 }
 

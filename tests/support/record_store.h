@@ -17,15 +17,15 @@ namespace muster::test {
 class RecordStore final : public core::ChangeSink {
  public:
   void PutFuture(const core::FutureRecord& record) override { futures[record.id.sequence] = record; }
-  void PutInput(const core::FutureId& id, const core::Payload& input) override { inputs[id.sequence] = input; }
-  void PutMembers(const core::FutureId& id, const core::MembersRecord& record) override {
+  void PutInput(const values::FutureId& id, const values::Payload& input) override { inputs[id.sequence] = input; }
+  void PutMembers(const values::FutureId& id, const core::MembersRecord& record) override {
     members[id.sequence] = record;
   }
-  void DeleteFuture(const core::FutureId& id) override;
-  void DeleteInput(const core::FutureId& id) override;
-  void DeleteMembers(const core::FutureId& id) override;
+  void DeleteFuture(const values::FutureId& id) override;
+  void DeleteInput(const values::FutureId& id) override;
+  void DeleteMembers(const values::FutureId& id) override;
   void PutRequest(const core::RequestRecord& record) override { requests[{record.ns, record.request_id}] = record; }
-  void DeleteRequest(core::NamespaceId ns, const std::string& request_id) override;
+  void DeleteRequest(values::NamespaceId ns, const std::string& request_id) override;
   void PutMarks(const core::MarksRecord& record) override { marks = record; }
 
   // Takes what has changed as one batch. Returns whether there was anything.
@@ -34,9 +34,9 @@ class RecordStore final : public core::ChangeSink {
   absl::Status Restore(core::Shard& shard) const;
 
   std::map<uint64_t, core::FutureRecord> futures;
-  std::map<uint64_t, core::Payload> inputs;
+  std::map<uint64_t, values::Payload> inputs;
   std::map<uint64_t, core::MembersRecord> members;
-  std::map<std::pair<core::NamespaceId, std::string>, core::RequestRecord> requests;
+  std::map<std::pair<values::NamespaceId, std::string>, core::RequestRecord> requests;
   core::MarksRecord marks;
   uint64_t batches = 0;
 };

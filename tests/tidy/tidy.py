@@ -19,24 +19,28 @@ ARROWS = {
     "base": set(),
     "coro": {"base"},
     "executor": {"base", "coro"},
-    "core": {"base"},
+    "values": {"base"},
+    "core": {"base", "values"},
     "store": {"base"},
-    "rows": {"base", "core"},
-    "audit": {"base", "core", "store", "rows"},
+    "rows": {"base", "values", "core"},
+    "audit": {"base", "values", "core", "store", "rows"},
     "metrics": {"base"},
-    "jobs": {"base", "coro", "executor", "core"},
-    "functions": {"base", "coro", "executor", "core", "jobs"},
-    "runtime": {"base", "coro", "executor", "core", "store", "rows", "jobs"},
-    "api": {"base", "coro", "executor", "core", "jobs", "runtime"},
-    "app": {"base", "coro", "executor", "core", "store", "rows", "jobs", "functions", "runtime", "api"},
+    "jobs": {"base", "coro", "executor", "values", "core"},
+    "functions": {"base", "coro", "executor", "values", "core", "jobs"},
+    "runtime": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs"},
+    "wire": {"base", "values", "core", "jobs"},
+    "verbs": {"base", "coro", "values", "core", "jobs", "runtime", "wire"},
+    "grpc": {"base", "coro", "executor", "values", "runtime", "wire", "verbs"},
+    "http": {"base"},
+    "app": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "functions", "runtime", "verbs", "grpc", "http"},
 }
 # metrics is usable everywhere but where a count would be a side effect (the core's effects say what happened) or an
 # arrow in a circle.
-NO_METRICS = {"base", "coro", "core"}
+NO_METRICS = {"base", "coro", "values", "core"}
 # What the C++ clients may use of the service's libraries: the parts that know nothing of a server.
 CLIENT_MAY_USE = {"base", "coro", "executor"}
 # The command alone may also open a store: `muster admin` verifies, compacts and restores where no server runs.
-COMMAND_MAY_USE = CLIENT_MAY_USE | {"store", "rows", "core", "audit"}
+COMMAND_MAY_USE = CLIENT_MAY_USE | {"store", "rows", "values", "core", "audit"}
 
 LINES_MAX = 700
 
@@ -117,12 +121,15 @@ def arrows(file):
 
 
 def grpc(file):
-    """gRPC and generated messages stay at the edge."""
-    if file.under("service/api", "service/app", "client", "tests", "docs"):
+    """gRPC stays in its front, generated messages at the edge."""
+    if file.under("service/grpc", "service/app", "client", "tests", "docs"):
         return
+    edge = file.under("service/wire", "service/verbs")
     for number, _, included in file.includes:
-        if included.startswith(("grpc/", "grpcpp/", "google/protobuf/")) or included.endswith(".pb.h"):
-            yield number, f"{included} belongs into service/api, service/app, client or tests"
+        if included.startswith(("grpc/", "grpcpp/")) or included.endswith(".grpc.pb.h"):
+            yield number, f"{included} belongs into service/grpc, service/app, client or tests"
+        elif not edge and (included.startswith("google/protobuf/") or included.endswith(".pb.h")):
+            yield number, f"{included} belongs into service/wire, service/verbs, service/grpc, service/app, client or tests"
 
 
 def foreign_headers(file):

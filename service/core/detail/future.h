@@ -14,12 +14,12 @@
 #include "service/base/block_pool.h"
 #include "service/base/clock.h"
 #include "service/base/intrusive_list.h"
-#include "service/core/command.h"
 #include "service/core/detail/groups.h"
 #include "service/core/detail/request_ids.h"
 #include "service/core/detail/timer.h"
-#include "service/core/outcome.h"
-#include "service/core/record.h"
+#include "service/core/door/command.h"
+#include "service/core/record/record.h"
+#include "service/values/outcome.h"
 
 namespace muster::core {
 

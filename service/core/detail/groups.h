@@ -8,7 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "service/base/intrusive_list.h"
-#include "service/core/id.h"
+#include "service/core/door/values.h"
 
 namespace muster::core {
 

@@ -16,7 +16,7 @@
 #include "service/base/block_pool.h"
 #include "service/base/intrusive_list.h"
 #include "service/core/detail/timer.h"
-#include "service/core/effect.h"
+#include "service/core/door/effect.h"
 
 namespace muster::core {
 

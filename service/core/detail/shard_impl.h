@@ -88,7 +88,7 @@ class Shard::Impl {
   StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
   absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
   OutcomeRef TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed);
-  std::vector<FutureView> List(const ListQuery& query, uint64_t* next) const;
+  std::vector<FutureView> List(const ListFutures& query, uint64_t* next) const;
   std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
   void KnowNamespace(NamespaceId ns, uint16_t ns_tag) { ns_tags_[ns] = ns_tag; }
   ShardStats Stats() const;
@@ -284,7 +284,7 @@ class Shard::Impl {
 
   // views.cc
   FutureView ViewOf(const Future& future, bool with_members) const;
-  static bool Matches(const Future& future, const ListQuery& query);
+  static bool Matches(const Future& future, const ListFutures& query);
   void CheckFuture(const Future& future, ShardStats& seen) const;
 
   const ShardOptions options_;

@@ -9,7 +9,7 @@
 
 namespace muster::rows::detail {
 
-// As in core::FutureId. What exceeds it was not written by us.
+// As in values::FutureId. What exceeds it was not written by us.
 inline constexpr int kSequenceBits = 48;
 inline constexpr int kIncarnationBits = 30;
 inline constexpr int kShardBits = 10;

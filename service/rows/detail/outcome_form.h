@@ -4,19 +4,19 @@
 #include <map>
 #include <string>
 
-#include "service/core/outcome.h"
 #include "service/rows/detail/reader.h"
 #include "service/rows/detail/writer.h"
+#include "service/values/outcome.h"
 
 namespace muster::rows::detail {
 
 void Write(const std::map<std::string, std::string>& texts, Writer& writer);
-void Write(const core::Payload& payload, Writer& writer);
-void Write(const core::Outcome& outcome, Writer& writer);
+void Write(const values::Payload& payload, Writer& writer);
+void Write(const values::Outcome& outcome, Writer& writer);
 
 std::map<std::string, std::string> ReadTexts(Reader& reader, const char* field);
-core::Payload ReadPayload(Reader& reader, const char* field);
+values::Payload ReadPayload(Reader& reader, const char* field);
 // Null when the reader is no longer ok.
-core::OutcomeRef ReadOutcome(Reader& reader, const char* field);
+values::OutcomeRef ReadOutcome(Reader& reader, const char* field);
 
 }  // namespace muster::rows::detail

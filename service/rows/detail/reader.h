@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 
 #include "service/base/clock.h"
-#include "service/core/id.h"
+#include "service/values/id.h"
 
 namespace muster::rows::detail {
 
@@ -70,7 +70,7 @@ class Reader {
         base::Duration(static_cast<int64_t>(since + static_cast<uint64_t>(origin.time_since_epoch().count()))));
   }
   base::Duration Span(const char* field) { return base::Duration(Signed(field)); }
-  core::FutureId Id(const char* field);
+  values::FutureId Id(const char* field);
 
   // What the row says can't be; nothing after it is looked at.
   void Refuse(const char* field, std::string why);

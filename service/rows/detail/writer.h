@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "service/base/clock.h"
-#include "service/core/id.h"
+#include "service/values/id.h"
 
 namespace muster::rows::detail {
 
@@ -60,7 +60,7 @@ class Writer {
                                 static_cast<uint64_t>(origin.time_since_epoch().count())));
   }
   void Span(base::Duration duration) { Signed(duration.count()); }
-  void Id(const core::FutureId& id) {
+  void Id(const values::FutureId& id) {
     Varint(id.sequence);
     Varint(id.incarnation);
     Varint(id.slot);

@@ -1,6 +1,6 @@
 #include "service/app/main.h"
 
-using muster::core::Payload;
+using muster::values::Payload;
 
 absl::StatusOr<Payload> Greet(muster::jobs::BlockingContext&, Payload name) {
   return Payload::Text("Hello, " + name.body() + "!");

@@ -19,8 +19,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-core::FutureId IdAt(core::ShardIndex shard, uint64_t sequence) {
-  core::FutureId id;
+values::FutureId IdAt(values::ShardIndex shard, uint64_t sequence) {
+  values::FutureId id;
   id.shard = shard;
   id.sequence = sequence;
   id.incarnation = 1;
@@ -29,28 +29,28 @@ core::FutureId IdAt(core::ShardIndex shard, uint64_t sequence) {
 }
 
 // Not done: a job that runs.
-core::FutureRecord Job(core::FutureId id) {
+core::FutureRecord Job(values::FutureId id) {
   core::FutureRecord record;
   record.id = id;
   record.ns = 7;
   record.function = 3;
-  record.state = core::State::kRunning;
+  record.state = values::State::kRunning;
   return record;
 }
 
-core::FutureRecord Gather(core::FutureId id) {
+core::FutureRecord Gather(values::FutureId id) {
   core::FutureRecord record;
   record.id = id;
   record.ns = 7;
-  record.kind = core::FutureKind::kGather;
+  record.kind = values::FutureKind::kGather;
   record.combinator.emplace();
   return record;
 }
 
 core::FutureRecord Done(core::FutureRecord record) {
-  record.state = core::State::kSucceeded;
+  record.state = values::State::kSucceeded;
   record.completion_sequence = record.id.sequence;
-  if (record.kind != core::FutureKind::kGather) record.outcome = core::Outcome::Value(core::Payload::Text("42"));
+  if (record.kind != values::FutureKind::kGather) record.outcome = values::Outcome::Value(values::Payload::Text("42"));
   return record;
 }
 
@@ -65,7 +65,7 @@ class AuditTest : public testing::Test {
     value_.clear();
     rows::EncodeName("default", value_);
     PutRaw();
-    Put([](std::string& key) { rows::FunctionKey(3, key); }, rows::FunctionRow{"echo", core::FunctionKind::kAsync});
+    Put([](std::string& key) { rows::FunctionKey(3, key); }, rows::FunctionRow{"echo", values::FunctionKind::kAsync});
     Put([](std::string& key) { rows::MarksKey(1, key); }, core::MarksRecord{9, 9});
   }
 
@@ -84,11 +84,11 @@ class AuditTest : public testing::Test {
     Put([&](std::string& key) { rows::FutureKey(record.id.shard, record.id.sequence, rows::Part::kFuture, key); },
         record);
   }
-  void PutInput(core::FutureId id) {
+  void PutInput(values::FutureId id) {
     Put([&](std::string& key) { rows::FutureKey(id.shard, id.sequence, rows::Part::kInput, key); },
-        core::Payload::Text("in"));
+        values::Payload::Text("in"));
   }
-  void PutMembers(core::FutureId id, const core::MembersRecord& members) {
+  void PutMembers(values::FutureId id, const core::MembersRecord& members) {
     Put([&](std::string& key) { rows::FutureKey(id.shard, id.sequence, rows::Part::kMembers, key); }, members);
   }
   void Remove(const std::function<void(std::string&)>& name) {
@@ -147,9 +147,9 @@ TEST_F(AuditTest, RowsAndFuturesAreCounted) {
   EXPECT_EQ(report.requests.rows, 1u);
   EXPECT_EQ(report.rows(), 11u);
   EXPECT_GT(report.futures.bytes, 4u * 12);
-  EXPECT_EQ(report.states[static_cast<size_t>(core::State::kRunning)], 1u);
-  EXPECT_EQ(report.states[static_cast<size_t>(core::State::kSucceeded)], 2u);
-  EXPECT_EQ(report.states[static_cast<size_t>(core::State::kPending)], 1u);
+  EXPECT_EQ(report.states[static_cast<size_t>(values::State::kRunning)], 1u);
+  EXPECT_EQ(report.states[static_cast<size_t>(values::State::kSucceeded)], 2u);
+  EXPECT_EQ(report.states[static_cast<size_t>(values::State::kPending)], 1u);
   ASSERT_TRUE(report.by_namespace.contains("default"));
   EXPECT_EQ(report.by_namespace.at("default"), report.states);
 }
@@ -223,7 +223,7 @@ TEST_F(AuditTest, AMemberOfADoneGatherIsNeededAndOneOfADoneShieldIsNot) {
   PutFuture(Done(Gather(IdAt(1, 1))));
   PutMembers(IdAt(1, 1), {{{IdAt(2, 1), 1}}, {}});
   core::FutureRecord shield = Gather(IdAt(1, 2));
-  shield.kind = core::FutureKind::kShield;
+  shield.kind = values::FutureKind::kShield;
   PutFuture(Done(shield));
   PutMembers(IdAt(1, 2), {{{IdAt(2, 2), 1}}, {}});
   ExpectDamage("a member is missing: " + IdAt(2, 1).ToText());
@@ -239,7 +239,7 @@ TEST_F(AuditTest, AGatherOfAPositionThatItDoesNotHave) {
 TEST_F(AuditTest, ShieldsHaveOneMember) {
   PutFuture(Job(IdAt(1, 1)));
   core::FutureRecord shield = Gather(IdAt(1, 2));
-  shield.kind = core::FutureKind::kShield;
+  shield.kind = values::FutureKind::kShield;
   PutFuture(shield);
   PutMembers(IdAt(1, 2), {{{IdAt(1, 1), 1}, {IdAt(1, 1), 1}}, {}});
   ExpectDamage("a shield of 2 futures");
@@ -271,7 +271,7 @@ TEST_F(AuditTest, StatesThatDoNotFit) {
   PutFuture(job);
   ExpectDamage("the number of its end");
   job = Job(IdAt(1, 1));
-  job.state = core::State::kPending;
+  job.state = values::State::kPending;
   PutFuture(job);
   ExpectDamage("a job is never in this state");
 }

@@ -117,7 +117,7 @@ TEST_F(RestoreTest, ListIsInOrderOfCreation) {
   EXPECT_GT(later.sequence, ids.back().sequence);
   ids.push_back(later);
   std::vector<FutureId> listed;
-  ListQuery query;
+  ListFutures query;
   query.ns = kNs;
   do {
     for (const FutureView& view : shards[0]->List(query, &query.after_sequence)) listed.push_back(view.id);

@@ -5,7 +5,7 @@ namespace {
 
 class ViewTest : public CoreTest {
  protected:
-  std::vector<FutureId> ListOf(ListQuery query) {
+  std::vector<FutureId> ListOf(ListFutures query) {
     query.ns = kNs;
     std::vector<FutureId> ids;
     next = 0;
@@ -28,7 +28,7 @@ TEST_F(ViewTest, ListGoesInOrderOfCreationByPages) {
     }
   }
   std::vector<FutureId> listed;
-  ListQuery query;
+  ListFutures query;
   query.max = 7;
   do {
     const std::vector<FutureId> page = ListOf(query);
@@ -85,7 +85,7 @@ TEST_F(ViewTest, ListFindsWhatIsLeftOfManyBlocks) {
     young = Promise();
   }
   shard.CheckInvariants();
-  ListQuery query;
+  ListFutures query;
   query.ns = kNs;
   query.max = 10;
   query.after_sequence = beside.sequence;
@@ -100,7 +100,7 @@ TEST_F(ViewTest, ListLeavesMembersToGet) {
   const FutureId promise = Promise();
   const FutureId gather = Gather({promise});
   EXPECT_THAT(Get(gather).members, ElementsAre(promise));
-  ListQuery query;
+  ListFutures query;
   query.ns = kNs;
   const std::vector<FutureView> page = shard.List(query, nullptr);
   EXPECT_EQ(page.size(), 2u);
@@ -115,7 +115,7 @@ TEST_F(ViewTest, ListFilters) {
   const FutureId b = Job();
   const FutureId c = Promise();
   End(b, Text(""));
-  ListQuery query;
+  ListFutures query;
   EXPECT_THAT(ListOf(query), ElementsAre(a, b, c));
   query.state_mask = 1u << static_cast<int>(State::kSucceeded) | 1u << static_cast<int>(State::kPending);
   EXPECT_THAT(ListOf(query), ElementsAre(b, c));
@@ -136,7 +136,7 @@ TEST_F(ViewTest, LiveOnesCanBeListedAlone) {  // semantics 22
   const FutureId live = Job();
   const FutureId done = Job();
   End(done, Text(""));
-  ListQuery query;
+  ListFutures query;
   for (State state : {State::kPending, State::kDelayed, State::kQueued, State::kRunning}) {
     query.state_mask |= 1u << static_cast<int>(state);
   }

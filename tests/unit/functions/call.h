@@ -27,7 +27,7 @@ inline absl::StatusOr<jobs::Payload> CallBlocking(const jobs::Registry& registry
 
 // The error's type as a client sees it: "NotFound", "InvalidInput"; "" for success.
 inline std::string ErrorType(const absl::StatusOr<jobs::Payload>& result) {
-  const core::OutcomeRef outcome = jobs::ToOutcome(result);
+  const values::OutcomeRef outcome = jobs::ToOutcome(result);
   return outcome->error == nullptr ? "" : outcome->error->type;
 }
 inline std::string ErrorMessage(const absl::StatusOr<jobs::Payload>& result) {

@@ -23,8 +23,8 @@ TEST(Examples, EachRuns) {
   for (const jobs::Function* function : registry.Sorted()) {
     SCOPED_TRACE(function->name);
     EXPECT_GT(function->description.size(), 20u);
-    EXPECT_EQ(function->input_example.encoding(), core::Encoding::kJson);
-    if (function->kind == core::FunctionKind::kBlocking) {
+    EXPECT_EQ(function->input_example.encoding(), values::Encoding::kJson);
+    if (function->kind == values::FunctionKind::kBlocking) {
       const absl::StatusOr<jobs::Payload> output = CallBlocking(registry, function->name, function->input_example);
       EXPECT_TRUE(output.ok()) << output.status();
       continue;

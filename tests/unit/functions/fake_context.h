@@ -69,23 +69,23 @@ class FakeJobContext final : public jobs::JobContext {
   coro::CancelToken& token() override { return token_; }
   coro::Task<absl::Status> Sleep(base::Duration delay) override { co_return co_await coro::Sleep(token_, delay); }
 
-  coro::Task<absl::StatusOr<core::FutureId>> Submit(jobs::ChildCall call) override {
+  coro::Task<absl::StatusOr<values::FutureId>> Submit(jobs::ChildCall call) override {
     submitted.push_back(std::move(call));
     co_return Add();
   }
-  coro::Task<absl::StatusOr<core::FutureId>> Combine(core::FutureSpec spec) override {
+  coro::Task<absl::StatusOr<values::FutureId>> Combine(values::FutureSpec spec) override {
     combined.push_back(std::move(spec));
     co_return Add();
   }
-  coro::Task<absl::StatusOr<core::OutcomeRef>> Await(core::FutureId target) override {
+  coro::Task<absl::StatusOr<values::OutcomeRef>> Await(values::FutureId target) override {
     if (target == SelfId()) co_return absl::InvalidArgumentError("a job cannot await itself");
     Entry* entry = Find(target);
     if (entry == nullptr) co_return absl::NotFoundError("no such future");
     const absl::Status waited = co_await entry->done.Wait(token_);
-    if (!waited.ok()) Settle(target, core::Outcome::Cancelled(std::string(waited.message()), target));
+    if (!waited.ok()) Settle(target, values::Outcome::Cancelled(std::string(waited.message()), target));
     co_return entry->outcome;
   }
-  coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(core::FutureId target, std::string message) override {
+  coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(values::FutureId target, std::string message) override {
     if (target == SelfId()) {
       token_.Cancel(std::move(message));
       co_return core::CancelEffect::kRequested;
@@ -93,28 +93,28 @@ class FakeJobContext final : public jobs::JobContext {
     Entry* entry = Find(target);
     if (entry == nullptr) co_return core::CancelEffect::kNotFound;
     if (entry->outcome != nullptr) co_return core::CancelEffect::kAlreadyDone;
-    Settle(target, core::Outcome::Cancelled(std::move(message), target));
+    Settle(target, values::Outcome::Cancelled(std::move(message), target));
     co_return core::CancelEffect::kCancelled;
   }
   int Uncancel() override { return token_.Uncancel(); }
 
   // A future that is there already.
-  core::FutureId Add() {
-    core::FutureId id = SelfId();
+  values::FutureId Add() {
+    values::FutureId id = SelfId();
     id.sequence += entries_.size() + 1;
     entries_.emplace(id, std::make_unique<Entry>());
     return id;
   }
   // The first outcome wins.
-  void Settle(core::FutureId id, core::OutcomeRef outcome) {
+  void Settle(values::FutureId id, values::OutcomeRef outcome) {
     Entry* entry = Find(id);
     if (entry == nullptr || entry->outcome != nullptr) return;
     entry->outcome = std::move(outcome);
     entry->done.Set();
   }
-  core::OutcomeRef OutcomeOf(core::FutureId id) { return Find(id)->outcome; }
-  static core::FutureId SelfId() {
-    core::FutureId id;
+  values::OutcomeRef OutcomeOf(values::FutureId id) { return Find(id)->outcome; }
+  static values::FutureId SelfId() {
+    values::FutureId id;
     id.sequence = 1000;
     id.incarnation = 1;
     return id;
@@ -122,14 +122,14 @@ class FakeJobContext final : public jobs::JobContext {
 
   std::vector<std::pair<double, std::string>> progress;
   std::vector<jobs::ChildCall> submitted;
-  std::vector<core::FutureSpec> combined;
+  std::vector<values::FutureSpec> combined;
 
  private:
   struct Entry {
     coro::Event done;
-    core::OutcomeRef outcome;
+    values::OutcomeRef outcome;
   };
-  Entry* Find(core::FutureId id) {
+  Entry* Find(values::FutureId id) {
     const auto found = entries_.find(id);
     return found == entries_.end() ? nullptr : found->second.get();
   }
@@ -137,7 +137,7 @@ class FakeJobContext final : public jobs::JobContext {
   coro::CancelToken token_;
   jobs::Metadata metadata_;
   base::ManualClock clock_;
-  std::map<core::FutureId, std::unique_ptr<Entry>> entries_;
+  std::map<values::FutureId, std::unique_ptr<Entry>> entries_;
 };
 
 }  // namespace muster::functions

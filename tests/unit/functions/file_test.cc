@@ -50,7 +50,7 @@ TEST_F(Files, WhatIsWrittenIsRead) {
   EXPECT_EQ(JsonOf(written), nlohmann::json({{"path", "a.txt"}, {"bytes", 6}}));
   const absl::StatusOr<jobs::Payload> read = Read("a.txt");
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->encoding(), core::Encoding::kText);
+  EXPECT_EQ(read->encoding(), values::Encoding::kText);
   EXPECT_EQ(read->body(), "h\u00e4llo");
   EXPECT_EQ(CallBlocking(registry_, "file.read", jobs::Payload::Text("a.txt"))->body(), "h\u00e4llo");
 }
@@ -60,12 +60,12 @@ TEST_F(Files, BytesThatAreNoTextComeBackAsBytes) {
   ASSERT_TRUE(Write({{"path", "b"}, {"data_base64", absl::Base64Escape(bytes)}}).ok());
   const absl::StatusOr<jobs::Payload> read = Read("b");
   ASSERT_TRUE(read.ok());
-  EXPECT_EQ(read->encoding(), core::Encoding::kBytes);
+  EXPECT_EQ(read->encoding(), values::Encoding::kBytes);
   EXPECT_EQ(read->body(), bytes);
   EXPECT_EQ(ErrorType(Read({{"path", "b"}, {"as", "text"}})), "NotText");
   EXPECT_EQ(ErrorType(Read({{"path", "b"}, {"as", "json"}})), "InvalidInput");
   directory_.Write("t", "text");
-  EXPECT_EQ(Read({{"path", "t"}, {"as", "bytes"}})->encoding(), core::Encoding::kBytes);
+  EXPECT_EQ(Read({{"path", "t"}, {"as", "bytes"}})->encoding(), values::Encoding::kBytes);
 }
 
 TEST_F(Files, PartsAreReadByOffsetAndLength) {

@@ -102,7 +102,7 @@ coro::Task<void> CallTogether(Http* http, std::vector<Slot>* slots, json input, 
 }
 
 std::string Kind(const absl::StatusOr<jobs::Payload>& result) {
-  const core::OutcomeRef outcome = jobs::ToOutcome(result);
+  const values::OutcomeRef outcome = jobs::ToOutcome(result);
   if (outcome->error == nullptr) return "none";
   if (outcome->error->type != "HttpError") return outcome->error->type;
   return jobs::ParseJson(outcome->error->details)->at("kind");
@@ -163,7 +163,7 @@ TEST(HttpRequest, GivesBytesAsBase64OrRawUnderTheirContentType) {
   EXPECT_EQ(result["bytes"], 3);
   const absl::StatusOr<jobs::Payload> raw = http.Call({{"url", server.Url("/binary")}, {"raw", true}});
   ASSERT_TRUE(raw.ok());
-  EXPECT_EQ(raw->encoding(), core::Encoding::kBytes);
+  EXPECT_EQ(raw->encoding(), values::Encoding::kBytes);
   EXPECT_EQ(raw->body(), std::string("\xFF\x00\x80", 3));
   EXPECT_EQ(raw->content_type(), "image/x");
   EXPECT_EQ(raw->content->metadata.at("http_status"), "200");

@@ -104,7 +104,7 @@ class HttpTls : public testing::Test {
     return result;
   }
   static std::string Kind(const absl::StatusOr<jobs::Payload>& result) {
-    const core::OutcomeRef outcome = jobs::ToOutcome(result);
+    const values::OutcomeRef outcome = jobs::ToOutcome(result);
     if (outcome->error == nullptr) return "none";
     return jobs::ParseJson(outcome->error->details)->value("kind", outcome->error->type);
   }

@@ -69,11 +69,11 @@ TEST(Input, TheFirstErrorWinsAndNothingIsReadAfterIt) {
 }
 
 TEST(Input, HugeNumbersAreNoIntegers) {
-  core::Payload::Content content;
-  content.encoding = core::Encoding::kText;
+  values::Payload::Content content;
+  content.encoding = values::Encoding::kText;
   content.content_type = "application/json";
   content.body = R"({"a":18446744073709551615})";
-  Input input = Input::Object(core::Payload(content), {"a"});
+  Input input = Input::Object(values::Payload(content), {"a"});
   EXPECT_EQ(input.Integer("a", 3, INT64_MIN, INT64_MAX), 3);
   EXPECT_FALSE(input.ok());
 }

@@ -35,8 +35,8 @@ class SimpleFunctions : public testing::Test {
 };
 
 TEST_F(SimpleFunctions, EchoGivesTheSameCountedPayloadBack) {
-  core::Payload::Content content;
-  content.encoding = core::Encoding::kBytes;
+  values::Payload::Content content;
+  content.encoding = values::Encoding::kBytes;
   content.body = "not JSON \xFF";
   content.content_type = "application/json";
   content.metadata = {{"k", "v"}};
@@ -48,8 +48,8 @@ TEST_F(SimpleFunctions, EchoGivesTheSameCountedPayloadBack) {
 }
 
 TEST_F(SimpleFunctions, SleepTakesItsTimeAndReturnsNull) {
-  core::Payload::Content typed;
-  typed.encoding = core::Encoding::kText;
+  values::Payload::Content typed;
+  typed.encoding = values::Encoding::kText;
   typed.content_type = "application/json";
   for (const jobs::Payload& input : {jobs::JsonPayload({{"seconds", 1.5}}), jobs::JsonPayload(1.5),
                                      jobs::JsonPayload("1.5"), jobs::Payload::Text("1.5")}) {
@@ -102,9 +102,9 @@ TEST_F(SimpleFunctions, ACancelEndsASleepAtOnceWithItsMessage) {
 TEST_F(SimpleFunctions, FailFailsAsToldTo) {
   const absl::StatusOr<jobs::Payload> output =
       Call("fail", {{"type", "ValueError"}, {"message", "no such color"}, {"details", {{"color", "mauve"}}}});
-  const core::OutcomeRef outcome = jobs::ToOutcome(output);
-  ASSERT_EQ(outcome->kind, core::Outcome::Kind::kError);
-  EXPECT_EQ(outcome->error->kind, core::ErrorKind::kApplication);
+  const values::OutcomeRef outcome = jobs::ToOutcome(output);
+  ASSERT_EQ(outcome->kind, values::Outcome::Kind::kError);
+  EXPECT_EQ(outcome->error->kind, values::ErrorKind::kApplication);
   EXPECT_EQ(outcome->error->type, "ValueError");
   EXPECT_EQ(outcome->error->message, "no such color");
   EXPECT_EQ(jobs::ParseJson(outcome->error->details)->at("color"), "mauve");

@@ -89,18 +89,18 @@ TEST_F(TestProgram, SubmitsAwaitsAndCancels) {
   EXPECT_EQ(call.options.name, "n");
   EXPECT_EQ(call.options.delay, seconds(2));
   EXPECT_EQ(call.options.run_timeout, std::chrono::milliseconds(1500));
-  core::FutureId child = FakeJobContext::SelfId();
+  values::FutureId child = FakeJobContext::SelfId();
   ++child.sequence;
-  context_.Settle(child, core::Outcome::Value(jobs::JsonPayload({{"n", 7}})));
+  context_.Settle(child, values::Outcome::Value(jobs::JsonPayload({{"n", 7}})));
   EXPECT_EQ(Finish().status(), absl::CancelledError("no")) << "what it awaited was cancelled";
 }
 
 TEST_F(TestProgram, ACancelReachesWhatItAwaits) {
-  const core::FutureId target = context_.Add();
+  const values::FutureId target = context_.Add();
   Start(R"([{"op":"await","id":")" + target.ToText() + R"("}])");
   context_.token().Cancel("all");
   EXPECT_EQ(Finish().status(), absl::CancelledError("all"));
-  EXPECT_EQ(context_.OutcomeOf(target)->kind, core::Outcome::Kind::kCancelled);
+  EXPECT_EQ(context_.OutcomeOf(target)->kind, values::Outcome::Kind::kCancelled);
 }
 
 TEST_F(TestProgram, AwaitingItselfIsAnErrorThatCanBeHandled) {
@@ -114,11 +114,11 @@ TEST_F(TestProgram, CombinesFutures) {
                         {"op":"wait_for","id":"g","timeout_seconds":0.5,"grace_seconds":2,"as":"w"}])"),
             "[]");
   ASSERT_EQ(context_.combined.size(), 4u);
-  const auto& gather = std::get<core::GatherSpec>(context_.combined[1]);
+  const auto& gather = std::get<values::GatherSpec>(context_.combined[1]);
   EXPECT_EQ(gather.members.size(), 2u);
   EXPECT_TRUE(gather.return_exceptions);
-  EXPECT_EQ(std::get<core::ShieldSpec>(context_.combined[2]).inner, gather.members[0]);
-  const auto& wait_for = std::get<core::WaitForSpec>(context_.combined[3]);
+  EXPECT_EQ(std::get<values::ShieldSpec>(context_.combined[2]).inner, gather.members[0]);
+  const auto& wait_for = std::get<values::WaitForSpec>(context_.combined[3]);
   EXPECT_EQ(wait_for.timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(wait_for.grace, seconds(2));
 }

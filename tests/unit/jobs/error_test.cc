@@ -13,8 +13,8 @@
 namespace muster::jobs {
 namespace {
 
-core::FutureId SomeId() {
-  core::FutureId id;
+values::FutureId SomeId() {
+  values::FutureId id;
   id.sequence = 7;
   id.incarnation = 2;
   id.slot = 5;
@@ -23,22 +23,22 @@ core::FutureId SomeId() {
   return id;
 }
 
-core::Error FullError() {
-  core::Error cause;
-  cause.kind = core::ErrorKind::kCancelled;
+values::Error FullError() {
+  values::Error cause;
+  cause.kind = values::ErrorKind::kCancelled;
   cause.type = "CancelledError";
   cause.message = "enough";
-  core::Error error;
-  error.kind = core::ErrorKind::kTimedOut;
+  values::Error error;
+  error.kind = values::ErrorKind::kTimedOut;
   error.type = "TimeoutError";
   error.message = std::string("late\0and loud", 13);
   error.details = JsonPayload({{"after_seconds", 3}});
-  error.cause = std::make_shared<const core::Error>(cause);
+  error.cause = std::make_shared<const values::Error>(cause);
   error.origin = SomeId();
   return error;
 }
 
-void ExpectSame(const core::Error& a, const core::Error& b) {
+void ExpectSame(const values::Error& a, const values::Error& b) {
   EXPECT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.type, b.type);
   EXPECT_EQ(a.message, b.message);
@@ -50,23 +50,23 @@ void ExpectSame(const core::Error& a, const core::Error& b) {
 }
 
 TEST(ErrorCodec, KeepsEverything) {
-  const core::Error error = FullError();
-  const std::optional<core::Error> decoded = DecodeError(EncodeError(error));
+  const values::Error error = FullError();
+  const std::optional<values::Error> decoded = DecodeError(EncodeError(error));
   ASSERT_TRUE(decoded.has_value());
   ExpectSame(*decoded, error);
 }
 
 TEST(ErrorCodec, CutsAChainOfCausesAtEight) {
-  auto chain = std::make_shared<const core::Error>();
+  auto chain = std::make_shared<const values::Error>();
   for (int i = 0; i < 100; ++i) {
-    core::Error next;
+    values::Error next;
     next.cause = chain;
-    chain = std::make_shared<const core::Error>(next);
+    chain = std::make_shared<const values::Error>(next);
   }
-  const std::optional<core::Error> decoded = DecodeError(EncodeError(*chain));
+  const std::optional<values::Error> decoded = DecodeError(EncodeError(*chain));
   ASSERT_TRUE(decoded.has_value());
   int depth = 0;
-  for (const core::Error* at = decoded->cause.get(); at != nullptr; at = at->cause.get()) ++depth;
+  for (const values::Error* at = decoded->cause.get(); at != nullptr; at = at->cause.get()) ++depth;
   EXPECT_EQ(depth, 8);
 }
 
@@ -78,15 +78,15 @@ TEST(ErrorCodec, RefusesEveryCutOffForm) {
 }
 
 TEST(ToOutcome, AValueIsAValue) {
-  const core::OutcomeRef outcome = ToOutcome(core::Payload::Text("x"));
-  EXPECT_EQ(outcome->kind, core::Outcome::Kind::kValue);
+  const values::OutcomeRef outcome = ToOutcome(values::Payload::Text("x"));
+  EXPECT_EQ(outcome->kind, values::Outcome::Kind::kValue);
   EXPECT_EQ(outcome->value.body(), "x");
 }
 
 TEST(ToOutcome, AFailureKeepsItsTypeAndDetails) {
-  const core::OutcomeRef outcome = ToOutcome(Failure("HttpError", "no route", JsonPayload({{"kind", "Timeout"}})));
-  ASSERT_EQ(outcome->kind, core::Outcome::Kind::kError);
-  EXPECT_EQ(outcome->error->kind, core::ErrorKind::kApplication);
+  const values::OutcomeRef outcome = ToOutcome(Failure("HttpError", "no route", JsonPayload({{"kind", "Timeout"}})));
+  ASSERT_EQ(outcome->kind, values::Outcome::Kind::kError);
+  EXPECT_EQ(outcome->error->kind, values::ErrorKind::kApplication);
   EXPECT_EQ(outcome->error->type, "HttpError");
   EXPECT_EQ(outcome->error->message, "no route");
   EXPECT_EQ(ParseJson(outcome->error->details)->at("kind"), "Timeout");
@@ -94,55 +94,55 @@ TEST(ToOutcome, AFailureKeepsItsTypeAndDetails) {
 
 // semantics 11
 TEST(ToOutcome, ACancelledStatusEndsCancelledThoughNobodyAsked) {
-  const core::OutcomeRef outcome = ToOutcome(absl::CancelledError("of its own will"));
-  ASSERT_EQ(outcome->kind, core::Outcome::Kind::kCancelled);
+  const values::OutcomeRef outcome = ToOutcome(absl::CancelledError("of its own will"));
+  ASSERT_EQ(outcome->kind, values::Outcome::Kind::kCancelled);
   EXPECT_EQ(outcome->error->message, "of its own will");
 }
 
 TEST(ToOutcome, OtherStatusesGetAKindAndTheCodesName) {
-  const core::OutcomeRef invalid = ToOutcome(InvalidInput("seconds: -1, must be 0 or more"));
-  EXPECT_EQ(invalid->error->kind, core::ErrorKind::kInvalidInput);
+  const values::OutcomeRef invalid = ToOutcome(InvalidInput("seconds: -1, must be 0 or more"));
+  EXPECT_EQ(invalid->error->kind, values::ErrorKind::kInvalidInput);
   EXPECT_EQ(invalid->error->type, "InvalidInput");
-  const core::OutcomeRef late = ToOutcome(absl::DeadlineExceededError("late"));
-  EXPECT_EQ(late->error->kind, core::ErrorKind::kTimedOut);
+  const values::OutcomeRef late = ToOutcome(absl::DeadlineExceededError("late"));
+  EXPECT_EQ(late->error->kind, values::ErrorKind::kTimedOut);
   EXPECT_EQ(late->error->type, "TimeoutError");
-  const core::OutcomeRef other = ToOutcome(absl::ResourceExhaustedError("full"));
-  EXPECT_EQ(other->error->kind, core::ErrorKind::kApplication);
+  const values::OutcomeRef other = ToOutcome(absl::ResourceExhaustedError("full"));
+  EXPECT_EQ(other->error->kind, values::ErrorKind::kApplication);
   EXPECT_EQ(other->error->type, "RESOURCE_EXHAUSTED");
 }
 
 TEST(FromOutcome, AnErrorReturnedOnIsTheSameError) {
-  const core::Error error = FullError();
-  const absl::StatusOr<core::Payload> raised = FromOutcome(core::Outcome::Failed(error));
+  const values::Error error = FullError();
+  const absl::StatusOr<values::Payload> raised = FromOutcome(values::Outcome::Failed(error));
   EXPECT_EQ(raised.status().code(), absl::StatusCode::kDeadlineExceeded);
-  const core::OutcomeRef again = ToOutcome(raised.status());
-  ASSERT_EQ(again->kind, core::Outcome::Kind::kError);
+  const values::OutcomeRef again = ToOutcome(raised.status());
+  ASSERT_EQ(again->kind, values::Outcome::Kind::kError);
   ExpectSame(*again->error, error);
 }
 
 TEST(FromOutcome, ACancellationIsRaisedWithItsMessage) {
-  const absl::StatusOr<core::Payload> raised = FromOutcome(core::Outcome::Cancelled("stop", SomeId()));
+  const absl::StatusOr<values::Payload> raised = FromOutcome(values::Outcome::Cancelled("stop", SomeId()));
   EXPECT_EQ(raised.status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(raised.status().message(), "stop");
 }
 
 TEST(FromOutcome, AGatherBecomesAnArrayInOrder) {
-  const std::vector<core::OutcomeRef> members = {
-      core::Outcome::Value(JsonPayload({{"n", 1}})), core::Outcome::Value(core::Payload::Text("two")),
-      core::Outcome::Value(core::Payload::Bytes("\xFF\x01")), core::Outcome::Value(core::Payload())};
-  const absl::StatusOr<core::Payload> array = FromOutcome(core::Outcome::Gathered(members));
+  const std::vector<values::OutcomeRef> members = {
+      values::Outcome::Value(JsonPayload({{"n", 1}})), values::Outcome::Value(values::Payload::Text("two")),
+      values::Outcome::Value(values::Payload::Bytes("\xFF\x01")), values::Outcome::Value(values::Payload())};
+  const absl::StatusOr<values::Payload> array = FromOutcome(values::Outcome::Gathered(members));
   ASSERT_TRUE(array.ok()) << array.status();
   EXPECT_EQ(ParseJson(*array)->dump(), R"([{"n":1},"two","/wE=",null])");
 }
 
 TEST(FromOutcome, AGatherWithAnErrorRaisesTheFirst) {
-  core::Error first;
+  values::Error first;
   first.type = "First";
-  core::Error second;
+  values::Error second;
   second.type = "Second";
-  const std::vector<core::OutcomeRef> members = {core::Outcome::Value(core::Payload()), core::Outcome::Failed(first),
-                                                 core::Outcome::Failed(second)};
-  const absl::StatusOr<core::Payload> raised = FromOutcome(core::Outcome::Gathered(members));
+  const std::vector<values::OutcomeRef> members = {values::Outcome::Value(values::Payload()),
+                                                   values::Outcome::Failed(first), values::Outcome::Failed(second)};
+  const absl::StatusOr<values::Payload> raised = FromOutcome(values::Outcome::Gathered(members));
   ASSERT_FALSE(raised.ok());
   EXPECT_EQ(ToOutcome(raised.status())->error->type, "First");
 }

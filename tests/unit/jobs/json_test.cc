@@ -10,12 +10,12 @@
 namespace muster::jobs {
 namespace {
 
-core::Payload Encoded(core::Encoding encoding, std::string body, std::string content_type = "") {
-  core::Payload::Content content;
+values::Payload Encoded(values::Encoding encoding, std::string body, std::string content_type = "") {
+  values::Payload::Content content;
   content.encoding = encoding;
   content.body = std::move(body);
   content.content_type = std::move(content_type);
-  return core::Payload(std::move(content));
+  return values::Payload(std::move(content));
 }
 
 std::string Nested(int levels, const std::string& open, const std::string& close) {
@@ -40,8 +40,8 @@ TEST(JsonPayload, ComesBackAsItWas) {
       {"empty object", nlohmann::json::object()},
       {"largest exact", 9007199254740992},
   };
-  const core::Payload payload = JsonPayload(document);
-  EXPECT_EQ(payload.encoding(), core::Encoding::kJson);
+  const values::Payload payload = JsonPayload(document);
+  EXPECT_EQ(payload.encoding(), values::Encoding::kJson);
   const absl::StatusOr<nlohmann::json> parsed = ParseJson(payload);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(*parsed, document);
@@ -56,9 +56,9 @@ TEST(JsonPayload, WholeNumbersComeOutAsIntegersAndOthersAsDoubles) {
 }
 
 TEST(JsonPayload, HoldsOnlyWhatItsReceiverCanRead) {
-  const core::Payload payload = JsonPayload({{"bad \xFF key", "cut \xC3"},
-                                             {"nan", std::numeric_limits<double>::quiet_NaN()},
-                                             {"inf", std::numeric_limits<double>::infinity()}});
+  const values::Payload payload = JsonPayload({{"bad \xFF key", "cut \xC3"},
+                                               {"nan", std::numeric_limits<double>::quiet_NaN()},
+                                               {"inf", std::numeric_limits<double>::infinity()}});
   const absl::StatusOr<nlohmann::json> parsed = ParseJson(payload);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->at("bad \xEF\xBF\xBD key"), "cut \xEF\xBF\xBD");
@@ -67,13 +67,13 @@ TEST(JsonPayload, HoldsOnlyWhatItsReceiverCanRead) {
 }
 
 TEST(ParseJson, TheEmptyPayloadIsNull) {
-  const absl::StatusOr<nlohmann::json> parsed = ParseJson(core::Payload());
+  const absl::StatusOr<nlohmann::json> parsed = ParseJson(values::Payload());
   ASSERT_TRUE(parsed.ok());
   EXPECT_TRUE(parsed->is_null());
 }
 
 TEST(ParseJson, TextAndBytesNeedTheContentTypeOfJson) {
-  for (const core::Encoding encoding : {core::Encoding::kText, core::Encoding::kBytes}) {
+  for (const values::Encoding encoding : {values::Encoding::kText, values::Encoding::kBytes}) {
     const absl::StatusOr<nlohmann::json> parsed = ParseJson(Encoded(encoding, R"({"a":[1]})", "application/json"));
     ASSERT_TRUE(parsed.ok()) << parsed.status();
     EXPECT_EQ(parsed->dump(), R"({"a":[1]})");
@@ -85,24 +85,24 @@ TEST(ParseJson, TextAndBytesNeedTheContentTypeOfJson) {
 
 TEST(ParseJson, RefusesWhatIsNoJson) {
   for (const char* text : {"", "{", "{'a':1}", "[1,]", "nul", "1 2", "\"\xFF\"", "1e999"}) {
-    const absl::Status refused = ParseJson(Encoded(core::Encoding::kText, text, "application/json")).status();
+    const absl::Status refused = ParseJson(Encoded(values::Encoding::kText, text, "application/json")).status();
     EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << text;
   }
-  EXPECT_EQ(ParseJson(Encoded(core::Encoding::kJson, "\x0b\xff\xff")).status().code(),
+  EXPECT_EQ(ParseJson(Encoded(values::Encoding::kJson, "\x0b\xff\xff")).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ParseJson, NestsToItsLimitAndNoDeeperWhateverTheForm) {
   for (const auto& [open, close] : {std::pair<std::string, std::string>{"[", "]"}, {"{\"a\":", "}"}}) {
     const absl::StatusOr<nlohmann::json> deepest =
-        ParseJson(Encoded(core::Encoding::kText, Nested(64, open, close), "application/json"));
+        ParseJson(Encoded(values::Encoding::kText, Nested(64, open, close), "application/json"));
     ASSERT_TRUE(deepest.ok()) << deepest.status();
     const absl::StatusOr<nlohmann::json> again = ParseJson(JsonPayload(*deepest));
     ASSERT_TRUE(again.ok()) << again.status();
     EXPECT_EQ(*again, *deepest);
 
     const absl::Status text =
-        ParseJson(Encoded(core::Encoding::kText, Nested(65, open, close), "application/json")).status();
+        ParseJson(Encoded(values::Encoding::kText, Nested(65, open, close), "application/json")).status();
     EXPECT_EQ(text.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(text.message().find("64"), std::string::npos) << text;
     const absl::Status message = ParseJson(JsonPayload(nlohmann::json::parse(Nested(65, open, close)))).status();
@@ -113,14 +113,14 @@ TEST(ParseJson, NestsToItsLimitAndNoDeeperWhateverTheForm) {
 
 TEST(ParseJson, AHundredThousandBracketsCostNoStack) {
   const absl::Status refused =
-      ParseJson(Encoded(core::Encoding::kBytes, std::string(100'000, '['), "application/json")).status();
+      ParseJson(Encoded(values::Encoding::kBytes, std::string(100'000, '['), "application/json")).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ParseBytes, GivesTextAndDataAsTheyAreAndRefusesJson) {
-  EXPECT_EQ(ParseBytes(core::Payload::Text("abc")).value(), "abc");
-  EXPECT_EQ(ParseBytes(core::Payload::Bytes(std::string("\0\xFF", 2))).value(), std::string("\0\xFF", 2));
-  EXPECT_EQ(ParseBytes(core::Payload()).value(), "");
+  EXPECT_EQ(ParseBytes(values::Payload::Text("abc")).value(), "abc");
+  EXPECT_EQ(ParseBytes(values::Payload::Bytes(std::string("\0\xFF", 2))).value(), std::string("\0\xFF", 2));
+  EXPECT_EQ(ParseBytes(values::Payload()).value(), "");
   EXPECT_EQ(ParseBytes(JsonPayload(1)).status().code(), absl::StatusCode::kInvalidArgument);
 }
 

@@ -23,7 +23,7 @@ TEST(Registry, FindsWhatWasAddedAndNothingElse) {
 
   const Function* found = registry.Find("b.async");
   ASSERT_NE(found, nullptr);
-  EXPECT_EQ(found->kind, core::FunctionKind::kAsync);
+  EXPECT_EQ(found->kind, values::FunctionKind::kAsync);
   EXPECT_EQ(found->description, "says the same");
   EXPECT_EQ(found->input_example.body(), "x");
   EXPECT_TRUE(found->async);
@@ -32,7 +32,7 @@ TEST(Registry, FindsWhatWasAddedAndNothingElse) {
 
   const Function* other = registry.Find("a_blocking");
   ASSERT_NE(other, nullptr);
-  EXPECT_EQ(other->kind, core::FunctionKind::kBlocking);
+  EXPECT_EQ(other->kind, values::FunctionKind::kBlocking);
   EXPECT_NE(other->id, found->id);
 
   EXPECT_EQ(registry.Find("b.asyn"), nullptr);
@@ -53,7 +53,7 @@ TEST(Registry, RefusesANameThatIsTakenAndKeepsTheFirst) {
   ASSERT_TRUE(Add(registry, "twice").ok());
   const absl::Status refused = registry.AddAsync("twice", "", Payload(), Same);
   EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(registry.Find("twice")->kind, core::FunctionKind::kBlocking);
+  EXPECT_EQ(registry.Find("twice")->kind, values::FunctionKind::kBlocking);
   EXPECT_EQ(registry.size(), 1u);
 }
 

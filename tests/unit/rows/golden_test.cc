@@ -30,14 +30,14 @@ struct Golden {
 
 const base::Instant kCreated = base::Instant(microseconds(1'764'000'000'123'456));
 
-core::FutureId IdOf(uint64_t sequence) {
+values::FutureId IdOf(uint64_t sequence) {
   return {.sequence = sequence, .incarnation = 12, .slot = 45'678, .shard = 3, .ns_tag = 0xabcd};
 }
-core::FutureId Elsewhere(uint64_t sequence) {
+values::FutureId Elsewhere(uint64_t sequence) {
   return {.sequence = sequence, .incarnation = 9, .slot = 7, .shard = 600, .ns_tag = 0xabcd};
 }
 
-core::FutureRecord Base(uint64_t sequence, core::FutureKind kind, core::State state) {
+core::FutureRecord Base(uint64_t sequence, values::FutureKind kind, values::State state) {
   core::FutureRecord record;
   record.id = IdOf(sequence);
   record.ns = 2;
@@ -48,57 +48,57 @@ core::FutureRecord Base(uint64_t sequence, core::FutureKind kind, core::State st
   return record;
 }
 
-void End(core::FutureRecord& record, core::OutcomeRef outcome) {
+void End(core::FutureRecord& record, values::OutcomeRef outcome) {
   record.end_time = kCreated + microseconds(2'345);
   record.due = record.end_time + record.retention;
   record.completion_sequence = 1'200'000;
   record.outcome = std::move(outcome);
 }
 
-core::Payload FullPayload() {
-  core::Payload::Content content;
-  content.encoding = core::Encoding::kJson;
+values::Payload FullPayload() {
+  values::Payload::Content content;
+  content.encoding = values::Encoding::kJson;
   content.body = "{}";
   content.content_type = "application/json";
   content.metadata = {{"a", "1"}, {"b", ""}};
-  return core::Payload(std::move(content));
+  return values::Payload(std::move(content));
 }
 
-core::OutcomeRef FailedWithCauses() {
-  core::Error root;
-  root.kind = core::ErrorKind::kInvalidInput;
+values::OutcomeRef FailedWithCauses() {
+  values::Error root;
+  root.kind = values::ErrorKind::kInvalidInput;
   root.type = "KeyError";
-  core::Error error;
-  error.kind = core::ErrorKind::kTimedOut;
+  values::Error error;
+  error.kind = values::ErrorKind::kTimedOut;
   error.type = "TimeoutError";
   error.message = "not within 5 s";
   error.details = FullPayload();
   error.origin = Elsewhere(99);
-  error.cause = std::make_shared<const core::Error>(std::move(root));
-  return core::Outcome::Failed(std::move(error));
+  error.cause = std::make_shared<const values::Error>(std::move(root));
+  return values::Outcome::Failed(std::move(error));
 }
 
-core::OutcomeRef GatherOfGathers() {
-  const core::OutcomeRef one = core::Outcome::Value(core::Payload::Text("one"));
-  const core::OutcomeRef inner =
-      core::Outcome::Gathered({one, FailedWithCauses(), core::Outcome::Cancelled("enough", IdOf(5)), one});
-  return core::Outcome::Gathered({inner, core::Outcome::Value({}), inner, core::Outcome::Gathered({})});
+values::OutcomeRef GatherOfGathers() {
+  const values::OutcomeRef one = values::Outcome::Value(values::Payload::Text("one"));
+  const values::OutcomeRef inner =
+      values::Outcome::Gathered({one, FailedWithCauses(), values::Outcome::Cancelled("enough", IdOf(5)), one});
+  return values::Outcome::Gathered({inner, values::Outcome::Value({}), inner, values::Outcome::Gathered({})});
 }
 
 core::FutureRecord FinishedJob() {
-  core::FutureRecord record = Base(101, core::FutureKind::kJob, core::State::kSucceeded);
+  core::FutureRecord record = Base(101, values::FutureKind::kJob, values::State::kSucceeded);
   record.function = 5;
   record.attempt = 1;
   record.start_time = kCreated + microseconds(180);
-  End(record, core::Outcome::Value(core::Payload::Bytes("result")));
+  End(record, values::Outcome::Value(values::Payload::Bytes("result")));
   record.retrieved = true;
   return record;
 }
 
 core::FutureRecord RunningJobWithEverything() {
-  core::FutureRecord record = Base(102, core::FutureKind::kJob, core::State::kRunning);
+  core::FutureRecord record = Base(102, values::FutureKind::kJob, values::State::kRunning);
   record.function = 300;
-  record.function_kind = core::FunctionKind::kProcess;
+  record.function_kind = values::FunctionKind::kProcess;
   record.attempt = 3;
   record.cancelling = 2;
   record.start_time = kCreated - microseconds(7);  // the clock may have been set back between two servers
@@ -106,7 +106,7 @@ core::FutureRecord RunningJobWithEverything() {
   record.due = kCreated + seconds(60);
   record.hidden = record.expired = record.drop_when_delivered = record.run_timed_out = record.cancel_missed = true;
   record.cancel_message = "stop";
-  core::Options options;
+  values::Options options;
   options.name = "job";
   options.labels = {{"team", "blue"}, {"x", "y"}};
   options.group = "group";
@@ -117,7 +117,7 @@ core::FutureRecord RunningJobWithEverything() {
   options.run_timeout = seconds(5);
   options.metadata = {{"trace", "00-11"}};
   options.at_most_once = true;
-  record.options = std::make_shared<const core::Options>(std::move(options));
+  record.options = std::make_shared<const values::Options>(std::move(options));
   core::RequestRecord& own = record.requests.emplace_back();
   own.ns = record.ns;
   own.request_id = "request-1";
@@ -129,33 +129,33 @@ core::FutureRecord RunningJobWithEverything() {
   other.request_id = "request-2";
   other.id = Elsewhere(8);
   other.expire_time = kCreated + hours(3);
-  other.elsewhere_state = core::State::kFailed;
+  other.elsewhere_state = values::State::kFailed;
   other.elsewhere_outcome = FailedWithCauses();
   record.remote_cancels = {{Elsewhere(77), 4, 3, 2}, {Elsewhere(78), 0, 1, 0}};
   return record;
 }
 
 core::FutureRecord DelayedJob() {
-  core::FutureRecord record = Base(103, core::FutureKind::kJob, core::State::kDelayed);
+  core::FutureRecord record = Base(103, values::FutureKind::kJob, values::State::kDelayed);
   record.due = kCreated + seconds(30);
-  core::Options options;
+  values::Options options;
   options.request_id = "not the first's";
   options.delay = seconds(30);
-  record.options = std::make_shared<const core::Options>(std::move(options));
+  record.options = std::make_shared<const values::Options>(std::move(options));
   return record;
 }
 
 core::FutureRecord SettledPromise() {
-  core::FutureRecord record = Base(104, core::FutureKind::kPromise, core::State::kCancelled);
+  core::FutureRecord record = Base(104, values::FutureKind::kPromise, values::State::kCancelled);
   record.cancelling = 1;
   record.cancel_time = kCreated + microseconds(2'345);
   record.settle_request_id = "settle-1";
-  End(record, core::Outcome::Cancelled("no longer wanted"));
+  End(record, values::Outcome::Cancelled("no longer wanted"));
   return record;
 }
 
 core::FutureRecord SucceededGather() {
-  core::FutureRecord record = Base(105, core::FutureKind::kGather, core::State::kSucceeded);
+  core::FutureRecord record = Base(105, values::FutureKind::kGather, values::State::kSucceeded);
   End(record, nullptr);
   record.combinator.emplace();
   record.combinator->return_exceptions = true;
@@ -165,14 +165,14 @@ core::FutureRecord SucceededGather() {
 }
 
 core::FutureRecord Shield() {
-  core::FutureRecord record = Base(106, core::FutureKind::kShield, core::State::kSucceeded);
+  core::FutureRecord record = Base(106, values::FutureKind::kShield, values::State::kSucceeded);
   End(record, GatherOfGathers());
   record.combinator.emplace();
   return record;
 }
 
 core::FutureRecord WaitFor() {
-  core::FutureRecord record = Base(107, core::FutureKind::kWaitFor, core::State::kPending);
+  core::FutureRecord record = Base(107, values::FutureKind::kWaitFor, values::State::kPending);
   record.due = kCreated + seconds(5);
   record.combinator.emplace();
   record.combinator->timeout = seconds(5);
@@ -185,7 +185,7 @@ core::FutureRecord WaitFor() {
 }
 
 core::FutureRecord FailedJob() {
-  core::FutureRecord record = Base(108, core::FutureKind::kJob, core::State::kFailed);
+  core::FutureRecord record = Base(108, values::FutureKind::kJob, values::State::kFailed);
   End(record, FailedWithCauses());
   record.due = base::kNever;
   return record;
@@ -193,36 +193,36 @@ core::FutureRecord FailedJob() {
 
 // One row for each flag alone and each value of an enum, so that none can change places with another unnoticed.
 core::FutureRecord WithFlag(bool core::FutureRecord::* flag) {
-  core::FutureRecord record = Base(201, core::FutureKind::kJob, core::State::kQueued);
+  core::FutureRecord record = Base(201, values::FutureKind::kJob, values::State::kQueued);
   record.*flag = true;
   return record;
 }
 
 core::FutureRecord WithFlag(bool core::CombinatorRecord::* flag) {
-  core::FutureRecord record = Base(202, core::FutureKind::kGather, core::State::kPending);
+  core::FutureRecord record = Base(202, values::FutureKind::kGather, values::State::kPending);
   record.combinator.emplace();
   (*record.combinator).*flag = true;
   return record;
 }
 
-core::FutureRecord WithError(core::ErrorKind kind) {
-  core::FutureRecord record = Base(203, core::FutureKind::kJob, core::State::kFailed);
-  core::Error error;
+core::FutureRecord WithError(values::ErrorKind kind) {
+  core::FutureRecord record = Base(203, values::FutureKind::kJob, values::State::kFailed);
+  values::Error error;
   error.kind = kind;
-  End(record, core::Outcome::Failed(std::move(error)));
+  End(record, values::Outcome::Failed(std::move(error)));
   return record;
 }
 
-core::FutureRecord WithValue(core::Encoding encoding) {
-  core::FutureRecord record = Base(204, core::FutureKind::kPromise, core::State::kSucceeded);
-  core::Payload::Content content;
+core::FutureRecord WithValue(values::Encoding encoding) {
+  core::FutureRecord record = Base(204, values::FutureKind::kPromise, values::State::kSucceeded);
+  values::Payload::Content content;
   content.encoding = encoding;
-  End(record, core::Outcome::Value(core::Payload(std::move(content))));
+  End(record, values::Outcome::Value(values::Payload(std::move(content))));
   return record;
 }
 
-core::FutureRecord WithFunctionKind(core::FunctionKind kind) {
-  core::FutureRecord record = Base(205, core::FutureKind::kJob, core::State::kQueued);
+core::FutureRecord WithFunctionKind(values::FunctionKind kind) {
+  core::FutureRecord record = Base(205, values::FutureKind::kJob, values::State::kQueued);
   record.function_kind = kind;
   return record;
 }
@@ -258,7 +258,7 @@ Golden Input() {
   std::string key;
   FutureKey(3, 101, Part::kInput, key);
   return Row("input", key, FullPayload(), [](std::string_view value) -> std::string {
-    const absl::StatusOr<core::Payload> read = DecodePayload(value);
+    const absl::StatusOr<values::Payload> read = DecodePayload(value);
     if (!read.ok()) return std::string(read.status().message());
     return Same(*read, FullPayload()) ? "" : "another payload";
   });
@@ -281,7 +281,7 @@ Golden Request() {
   request.spec_hash = 0xfedcba9876543210;
   request.window = std::chrono::minutes(10);
   request.expire_time = kCreated + hours(1);
-  request.elsewhere_state = core::State::kSucceeded;
+  request.elsewhere_state = values::State::kSucceeded;
   request.elsewhere_outcome = GatherOfGathers();
   std::string key;
   RequestKey(3, 2, request.request_id, key);
@@ -299,7 +299,7 @@ std::vector<Golden> GoldenRows() {
   FunctionKey(300, function_key);
   HeaderKey(header_key);
   const core::MarksRecord marks{.last_sequence = 1'234'567, .last_completion = 300};
-  const FunctionRow function{.name = "http.request", .kind = core::FunctionKind::kBlocking};
+  const FunctionRow function{.name = "http.request", .kind = values::FunctionKind::kBlocking};
   const HeaderRow header{.schema = 1, .shards = 64, .written_by = "0.1.0"};
   std::vector<Golden> rows = {
       Row("marks", marks_key, marks, Equals(marks, DecodeMarks)),
@@ -329,20 +329,20 @@ std::vector<Golden> GoldenRows() {
       Future("flag_polling", WithFlag(&core::CombinatorRecord::polling)),
       Future("flag_expiring", WithFlag(&core::CombinatorRecord::expiring)),
       Future("flag_must_cancel", WithFlag(&core::CombinatorRecord::must_cancel)),
-      Future("error_application", WithError(core::ErrorKind::kApplication)),
-      Future("error_cancelled", WithError(core::ErrorKind::kCancelled)),
-      Future("error_timed_out", WithError(core::ErrorKind::kTimedOut)),
-      Future("error_queue_timed_out", WithError(core::ErrorKind::kQueueTimedOut)),
-      Future("error_interrupted", WithError(core::ErrorKind::kInterrupted)),
-      Future("error_invalid_input", WithError(core::ErrorKind::kInvalidInput)),
-      Future("value_none", WithValue(core::Encoding::kNone)),
-      Future("value_bytes", WithValue(core::Encoding::kBytes)),
-      Future("value_text", WithValue(core::Encoding::kText)),
-      Future("value_json", WithValue(core::Encoding::kJson)),
-      Future("function_async", WithFunctionKind(core::FunctionKind::kAsync)),
-      Future("function_blocking", WithFunctionKind(core::FunctionKind::kBlocking)),
-      Future("function_process", WithFunctionKind(core::FunctionKind::kProcess)),
-      Future("function_remote", WithFunctionKind(core::FunctionKind::kRemote)),
+      Future("error_application", WithError(values::ErrorKind::kApplication)),
+      Future("error_cancelled", WithError(values::ErrorKind::kCancelled)),
+      Future("error_timed_out", WithError(values::ErrorKind::kTimedOut)),
+      Future("error_queue_timed_out", WithError(values::ErrorKind::kQueueTimedOut)),
+      Future("error_interrupted", WithError(values::ErrorKind::kInterrupted)),
+      Future("error_invalid_input", WithError(values::ErrorKind::kInvalidInput)),
+      Future("value_none", WithValue(values::Encoding::kNone)),
+      Future("value_bytes", WithValue(values::Encoding::kBytes)),
+      Future("value_text", WithValue(values::Encoding::kText)),
+      Future("value_json", WithValue(values::Encoding::kJson)),
+      Future("function_async", WithFunctionKind(values::FunctionKind::kAsync)),
+      Future("function_blocking", WithFunctionKind(values::FunctionKind::kBlocking)),
+      Future("function_process", WithFunctionKind(values::FunctionKind::kProcess)),
+      Future("function_remote", WithFunctionKind(values::FunctionKind::kRemote)),
   };
   EncodeName("default", rows[3].encoded);
   return rows;

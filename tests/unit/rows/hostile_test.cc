@@ -37,7 +37,7 @@ std::string RandomRow(RowKind kind, RandomRecords& random) {
       Encode(random.Marks(), row);
       break;
     case RowKind::kFunction:
-      Encode(FunctionRow{random.Text(), static_cast<core::FunctionKind>(random.Below(4))}, row);
+      Encode(FunctionRow{random.Text(), static_cast<values::FunctionKind>(random.Below(4))}, row);
       break;
     case RowKind::kHeader:
       Encode(HeaderRow{random.Number32(), random.Number32(), random.Text()}, row);

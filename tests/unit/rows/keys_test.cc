@@ -65,16 +65,16 @@ TEST(RowKeyTest, EachTablesKeyComesBack) {
 
 TEST(RowKeyTest, KeysSortAsTheirNumbersDo) {
   RandomRecords random(1);
-  std::vector<std::tuple<core::ShardIndex, uint64_t, Part, std::string>> futures;
-  std::vector<std::tuple<core::ShardIndex, core::NamespaceId, std::string, std::string>> requests;
+  std::vector<std::tuple<values::ShardIndex, uint64_t, Part, std::string>> futures;
+  std::vector<std::tuple<values::ShardIndex, values::NamespaceId, std::string, std::string>> requests;
   for (int round = 0; round < 2000; ++round) {
-    const auto shard = static_cast<core::ShardIndex>(random.Number(10));
+    const auto shard = static_cast<values::ShardIndex>(random.Number(10));
     const uint64_t sequence = random.Number(48);
     const Part part = static_cast<Part>(random.Below(3));
     std::string key;
     FutureKey(shard, sequence, part, key);
     futures.emplace_back(shard, sequence, part, key);
-    const core::NamespaceId ns = random.Number32();
+    const values::NamespaceId ns = random.Number32();
     const std::string text = random.Text();
     RequestKey(shard, ns, text, key);
     requests.emplace_back(shard, ns, text, key);
@@ -88,7 +88,7 @@ TEST(RowKeyTest, KeysSortAsTheirNumbersDo) {
 }
 
 TEST(RowKeyTest, AShardsPrefixHoldsItsKeysAndNoOthers) {
-  for (const core::ShardIndex shard : {0, 1, 255, 256, 1023}) {
+  for (const values::ShardIndex shard : {0, 1, 255, 256, 1023}) {
     std::string future, request, marks, other;
     FutureKey(shard, 5, Part::kFuture, future);
     RequestKey(shard, 5, "x", request);

@@ -9,7 +9,7 @@
 namespace muster::rows {
 namespace {
 
-bool SameOptions(const core::Options* a, const core::Options* b) {
+bool SameOptions(const values::Options* a, const values::Options* b) {
   if (a == nullptr || b == nullptr) return a == b;
   return a->name == b->name && a->labels == b->labels && a->group == b->group && a->request_id == b->request_id &&
          a->request_id_ttl == b->request_id_ttl && a->delay == b->delay && a->queue_timeout == b->queue_timeout &&
@@ -26,19 +26,19 @@ bool SameRequests(const std::vector<core::RequestRecord>& a, const std::vector<c
 
 }  // namespace
 
-bool Same(const core::Payload& a, const core::Payload& b) {
+bool Same(const values::Payload& a, const values::Payload& b) {
   if (a.content == nullptr || b.content == nullptr) return a.content == b.content;
   return a.content->encoding == b.content->encoding && a.content->body == b.content->body &&
          a.content->content_type == b.content->content_type && a.content->metadata == b.content->metadata;
 }
 
-bool Same(const core::Error* a, const core::Error* b) {
+bool Same(const values::Error* a, const values::Error* b) {
   if (a == nullptr || b == nullptr) return a == b;
   return a->kind == b->kind && a->type == b->type && a->message == b->message && Same(a->details, b->details) &&
          a->origin == b->origin && Same(a->cause.get(), b->cause.get());
 }
 
-bool Same(const core::Outcome* a, const core::Outcome* b) {
+bool Same(const values::Outcome* a, const values::Outcome* b) {
   if (a == nullptr || b == nullptr) return a == b;
   if (a->kind != b->kind || !Same(a->value, b->value) || !Same(a->error.get(), b->error.get()) ||
       a->gathered.size() != b->gathered.size() || a->gathered_bytes != b->gathered_bytes) {
@@ -147,52 +147,52 @@ std::map<std::string, std::string> RandomRecords::Texts() {
   return texts;
 }
 
-core::FutureId RandomRecords::Id() {
-  core::FutureId id;
+values::FutureId RandomRecords::Id() {
+  values::FutureId id;
   if (Chance(8)) return id;
   id.sequence = Number(detail::kSequenceBits);
   id.incarnation = static_cast<uint32_t>(Number(detail::kIncarnationBits));
   id.slot = Number32();
-  id.shard = static_cast<core::ShardIndex>(Number(detail::kShardBits));
+  id.shard = static_cast<values::ShardIndex>(Number(detail::kShardBits));
   id.ns_tag = static_cast<uint16_t>(Number(16));
   return id;
 }
 
-core::Payload RandomRecords::Payload() {
+values::Payload RandomRecords::Payload() {
   if (Chance(4)) return {};
-  core::Payload::Content content;
-  content.encoding = static_cast<core::Encoding>(Below(4));
+  values::Payload::Content content;
+  content.encoding = static_cast<values::Encoding>(Below(4));
   content.body = Text();
   content.content_type = Text();
   content.metadata = Texts();
-  return core::Payload(std::move(content));
+  return values::Payload(std::move(content));
 }
 
-core::Error RandomRecords::Error(int causes_max) {
-  core::Error error;
-  error.kind = static_cast<core::ErrorKind>(Below(6));
+values::Error RandomRecords::Error(int causes_max) {
+  values::Error error;
+  error.kind = static_cast<values::ErrorKind>(Below(6));
   error.type = Text();
   error.message = Text();
   if (Chance(3)) error.details = Payload();
   if (Chance(3)) error.origin = Id();
-  if (causes_max > 0 && !Chance(3)) error.cause = std::make_shared<const core::Error>(Error(causes_max - 1));
+  if (causes_max > 0 && !Chance(3)) error.cause = std::make_shared<const values::Error>(Error(causes_max - 1));
   return error;
 }
 
-core::OutcomeRef RandomRecords::Outcome(int gathers) {
+values::OutcomeRef RandomRecords::Outcome(int gathers) {
   switch (Below(gathers > 0 ? 4 : 3)) {
     case 0:
-      return core::Outcome::Value(Payload());
+      return values::Outcome::Value(Payload());
     case 1:
-      return core::Outcome::Failed(Error(detail::kCausesMax));
+      return values::Outcome::Failed(Error(detail::kCausesMax));
     case 2: {
-      auto outcome = std::make_shared<core::Outcome>();
-      outcome->kind = core::Outcome::Kind::kCancelled;
-      outcome->error = std::make_shared<const core::Error>(Error(2));
+      auto outcome = std::make_shared<values::Outcome>();
+      outcome->kind = values::Outcome::Kind::kCancelled;
+      outcome->error = std::make_shared<const values::Error>(Error(2));
       return outcome;
     }
   }
-  std::vector<core::OutcomeRef> parts;
+  std::vector<values::OutcomeRef> parts;
   for (uint64_t count = Below(6); count > 0; --count) {
     if (!parts.empty() && Chance(3)) {
       parts.push_back(parts[Below(parts.size())]);
@@ -200,11 +200,11 @@ core::OutcomeRef RandomRecords::Outcome(int gathers) {
       parts.push_back(Outcome(gathers - 1));
     }
   }
-  return core::Outcome::Gathered(std::move(parts));
+  return values::Outcome::Gathered(std::move(parts));
 }
 
-core::Options RandomRecords::Options() {
-  core::Options options;
+values::Options RandomRecords::Options() {
+  values::Options options;
   options.name = Text();
   options.labels = Texts();
   options.group = Text();
@@ -226,7 +226,7 @@ core::RequestRecord RandomRecords::Request() {
   request.spec_hash = Number();
   request.window = Span();
   request.expire_time = Time();
-  request.elsewhere_state = static_cast<core::State>(Below(7));
+  request.elsewhere_state = static_cast<values::State>(Below(7));
   if (Chance(2)) request.elsewhere_outcome = Outcome();
   return request;
 }
@@ -265,10 +265,10 @@ core::FutureRecord RandomRecords::Future() {
   core::FutureRecord record;
   record.id = Id();
   record.ns = Number32();
-  record.kind = static_cast<core::FutureKind>(Below(5));
-  record.state = static_cast<core::State>(Below(7));
+  record.kind = static_cast<values::FutureKind>(Below(5));
+  record.state = static_cast<values::State>(Below(7));
   record.function = Number32();
-  record.function_kind = static_cast<core::FunctionKind>(Below(4));
+  record.function_kind = static_cast<values::FunctionKind>(Below(4));
   record.attempt = Number32();
   record.cancelling = Number32();
   record.create_time = Time();
@@ -292,9 +292,9 @@ core::FutureRecord RandomRecords::Future() {
     if (Chance(2)) request.id = record.id;
   }
   if (Chance(2)) {
-    core::Options options = Options();
+    values::Options options = Options();
     if (!record.requests.empty() && Chance(2)) options.request_id = record.requests.front().request_id;
-    record.options = std::make_shared<const core::Options>(std::move(options));
+    record.options = std::make_shared<const values::Options>(std::move(options));
   }
   for (uint64_t count = Chance(2) ? 0 : Below(4); count > 0; --count) {
     record.remote_cancels.push_back({Id(), Number32(), Number32(), Number32()});

@@ -6,14 +6,14 @@
 #include <string>
 #include <string_view>
 
-#include "service/core/record.h"
+#include "service/core/record/record.h"
 
 namespace muster::rows {
 
 // Equal in what they mean; pointers are followed.
-bool Same(const core::Payload& a, const core::Payload& b);
-bool Same(const core::Error* a, const core::Error* b);
-bool Same(const core::Outcome* a, const core::Outcome* b);
+bool Same(const values::Payload& a, const values::Payload& b);
+bool Same(const values::Error* a, const values::Error* b);
+bool Same(const values::Outcome* a, const values::Outcome* b);
 bool Same(const core::RequestRecord& a, const core::RequestRecord& b);
 // The first field in which they differ, or "".
 std::string Difference(const core::FutureRecord& a, const core::FutureRecord& b);
@@ -29,9 +29,9 @@ class RandomRecords {
   core::RequestRecord Request();
   core::MembersRecord Members();
   core::MarksRecord Marks();
-  core::Payload Payload();
-  core::OutcomeRef Outcome(int gathers = 3);
-  core::FutureId Id();
+  values::Payload Payload();
+  values::OutcomeRef Outcome(int gathers = 3);
+  values::FutureId Id();
   std::string Text();
 
   bool Chance(int in) { return Below(static_cast<uint64_t>(in)) == 0; }
@@ -41,8 +41,8 @@ class RandomRecords {
   uint32_t Number32() { return static_cast<uint32_t>(Number(32)); }
 
  private:
-  core::Error Error(int causes_max);
-  core::Options Options();
+  values::Error Error(int causes_max);
+  values::Options Options();
   core::CombinatorRecord Combinator();
   std::map<std::string, std::string> Texts();
   base::Duration Span();

@@ -32,10 +32,10 @@ TEST(RowRoundTripTest, Futures) {
 TEST(RowRoundTripTest, Inputs) {
   RandomRecords random(12);
   for (int round = 0; round < kRounds; ++round) {
-    const core::Payload payload = random.Payload();
+    const values::Payload payload = random.Payload();
     std::string row;
     Encode(payload, row);
-    const absl::StatusOr<core::Payload> decoded = DecodePayload(row);
+    const absl::StatusOr<values::Payload> decoded = DecodePayload(row);
     ASSERT_TRUE(decoded.ok()) << decoded.status() << ": " << ToHex(row);
     ASSERT_TRUE(Same(payload, *decoded)) << ToHex(row);
   }
@@ -75,7 +75,7 @@ TEST(RowRoundTripTest, MarksNamesFunctionsAndHeaders) {
     ASSERT_TRUE(marks_again.ok()) << marks_again.status();
     ASSERT_EQ(marks, *marks_again);
 
-    const FunctionRow function{random.Text(), static_cast<core::FunctionKind>(random.Below(4))};
+    const FunctionRow function{random.Text(), static_cast<values::FunctionKind>(random.Below(4))};
     row.clear();
     Encode(function, row);
     const absl::StatusOr<FunctionRow> function_again = DecodeFunction(row);
@@ -111,15 +111,15 @@ TEST(RowRoundTripTest, ARowIsAppendedToWhatIsThere) {
 TEST(RowRoundTripTest, TextsOfEachLength) {
   for (size_t before = 0; before < 300; before += 7) {
     for (size_t size = 0; size < 600; ++size) {
-      core::Payload::Content content;
-      content.encoding = core::Encoding::kText;
+      values::Payload::Content content;
+      content.encoding = values::Encoding::kText;
       content.body = std::string(before, 'b');
       content.content_type = std::string(size, 't');
       content.metadata["k"] = "v";
-      const core::Payload payload(content);
+      const values::Payload payload(content);
       std::string row;
       Encode(payload, row);
-      const absl::StatusOr<core::Payload> decoded = DecodePayload(row);
+      const absl::StatusOr<values::Payload> decoded = DecodePayload(row);
       ASSERT_TRUE(decoded.ok()) << decoded.status();
       ASSERT_TRUE(Same(payload, *decoded)) << before << " and " << size;
     }
@@ -150,42 +150,42 @@ TEST(RowRoundTripTest, TimesAtTheEndsOfTheirRangeComeBack) {
 // What is gone for good is only what no chain should have: the causes below the limit.
 TEST(RowRoundTripTest, CausesAreKeptToTheirLimitAndCutBelowIt) {
   for (const int causes : {0, 8, 9, detail::kCausesMax, detail::kCausesMax + 1, 10'000}) {
-    core::Error error;
+    values::Error error;
     error.message = "the root";
     for (int at = 0; at < causes; ++at) {
-      core::Error above;
+      values::Error above;
       above.message = "above";
-      above.cause = std::make_shared<const core::Error>(std::move(error));
+      above.cause = std::make_shared<const values::Error>(std::move(error));
       error = std::move(above);
     }
     core::FutureRecord record;
-    record.state = core::State::kFailed;
-    record.outcome = core::Outcome::Failed(error);
+    record.state = values::State::kFailed;
+    record.outcome = values::Outcome::Failed(error);
     std::string row;
     Encode(record, row);
     const absl::StatusOr<core::FutureRecord> decoded = DecodeFuture(0, 0, row);
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     int kept = 0;
-    for (const core::Error* at = decoded->outcome->error->cause.get(); at != nullptr; at = at->cause.get()) ++kept;
+    for (const values::Error* at = decoded->outcome->error->cause.get(); at != nullptr; at = at->cause.get()) ++kept;
     EXPECT_EQ(kept, std::min(causes, detail::kCausesMax));
   }
 }
 
 // Each gather holds the one below it twice: 2^100 paths, and 101 outcomes.
 TEST(RowRoundTripTest, PartsThatGathersShareAreWrittenOnceAndSharedAgain) {
-  core::OutcomeRef outcome = core::Outcome::Value(core::Payload::Text("shared"));
-  for (int depth = 0; depth < 100; ++depth) outcome = core::Outcome::Gathered({outcome, outcome});
+  values::OutcomeRef outcome = values::Outcome::Value(values::Payload::Text("shared"));
+  for (int depth = 0; depth < 100; ++depth) outcome = values::Outcome::Gathered({outcome, outcome});
   core::RequestRecord request;
-  request.elsewhere_state = core::State::kSucceeded;
+  request.elsewhere_state = values::State::kSucceeded;
   request.elsewhere_outcome = outcome;
   std::string row;
   Encode(request, row);
   EXPECT_LT(row.size(), 500u);
   const absl::StatusOr<core::RequestRecord> decoded = DecodeRequest(0, "", row);
   ASSERT_TRUE(decoded.ok()) << decoded.status();
-  const core::Outcome* here = decoded->elsewhere_outcome.get();
+  const values::Outcome* here = decoded->elsewhere_outcome.get();
   for (int depth = 0; depth < 100; ++depth) {
-    ASSERT_EQ(here->kind, core::Outcome::Kind::kGathered);
+    ASSERT_EQ(here->kind, values::Outcome::Kind::kGathered);
     ASSERT_EQ(here->gathered.size(), 2u);
     ASSERT_EQ(here->gathered[0], here->gathered[1]);
     here = here->gathered[0].get();
@@ -195,11 +195,11 @@ TEST(RowRoundTripTest, PartsThatGathersShareAreWrittenOnceAndSharedAgain) {
 }
 
 TEST(RowRoundTripTest, GathersAsDeepAsCanBeConfigured) {
-  core::OutcomeRef outcome = core::Outcome::Value({});
-  for (int depth = 0; depth < detail::kGathersMax; ++depth) outcome = core::Outcome::Gathered({outcome});
+  values::OutcomeRef outcome = values::Outcome::Value({});
+  for (int depth = 0; depth < detail::kGathersMax; ++depth) outcome = values::Outcome::Gathered({outcome});
   core::FutureRecord record;  // a shield of the outermost, which is gone
-  record.kind = core::FutureKind::kShield;
-  record.state = core::State::kSucceeded;
+  record.kind = values::FutureKind::kShield;
+  record.state = values::State::kSucceeded;
   record.outcome = outcome;
   std::string row;
   Encode(record, row);
@@ -213,8 +213,8 @@ core::FutureRecord FinishedJob() {
   core::FutureRecord record;
   record.id = {.sequence = 1'234'567, .incarnation = 12, .slot = 45'678, .shard = 3, .ns_tag = 0xabcd};
   record.ns = 1;
-  record.kind = core::FutureKind::kJob;
-  record.state = core::State::kSucceeded;
+  record.kind = values::FutureKind::kJob;
+  record.state = values::State::kSucceeded;
   record.function = 5;
   record.attempt = 1;
   record.create_time = base::Instant(microseconds(1'764'000'000'123'456));
@@ -223,7 +223,7 @@ core::FutureRecord FinishedJob() {
   record.retention = std::chrono::hours(1);
   record.due = record.end_time + record.retention;
   record.completion_sequence = 1'200'000;
-  record.outcome = core::Outcome::Value({});
+  record.outcome = values::Outcome::Value({});
   return record;
 }
 
@@ -234,7 +234,7 @@ TEST(RowSizeTest, OfAFinishedJob) {
   RecordProperty("bytes", static_cast<int>(row.size()));
   EXPECT_LE(row.size(), 48u);
 
-  record.outcome = core::Outcome::Value(core::Payload::Bytes(std::string(100, 'x')));
+  record.outcome = values::Outcome::Value(values::Payload::Bytes(std::string(100, 'x')));
   std::string with_value;
   Encode(record, with_value);
   EXPECT_EQ(with_value.size(), row.size() + 101);  // and the length of the value
@@ -244,7 +244,7 @@ TEST(RowSizeTest, ARequestIdIsWrittenOnce) {
   core::FutureRecord record = FinishedJob();
   std::string plain, with_request;
   Encode(record, plain);
-  core::Options options;
+  values::Options options;
   options.request_id = std::string(36, 'u');
   core::RequestRecord& request = record.requests.emplace_back();
   request.ns = record.ns;
@@ -252,14 +252,14 @@ TEST(RowSizeTest, ARequestIdIsWrittenOnce) {
   request.id = record.id;
   request.spec_hash = 0x1234'5678'9abc'def0;
   request.window = std::chrono::minutes(10);
-  record.options = std::make_shared<const core::Options>(options);
+  record.options = std::make_shared<const values::Options>(options);
   Encode(record, with_request);
   EXPECT_LE(with_request.size(), plain.size() + 55);
 }
 
 TEST(RowSizeTest, OfAQueuedJobAndAPendingPromise) {
   core::FutureRecord job = FinishedJob();
-  job.state = core::State::kQueued;
+  job.state = values::State::kQueued;
   job.attempt = 0;
   job.start_time = job.end_time = job.due = base::kNever;
   job.completion_sequence = 0;
@@ -269,8 +269,8 @@ TEST(RowSizeTest, OfAQueuedJobAndAPendingPromise) {
   EXPECT_LE(row.size(), 32u);
 
   core::FutureRecord promise = job;
-  promise.kind = core::FutureKind::kPromise;
-  promise.state = core::State::kPending;
+  promise.kind = values::FutureKind::kPromise;
+  promise.state = values::State::kPending;
   promise.function = 0;
   row.clear();
   Encode(promise, row);

@@ -104,7 +104,7 @@ class DurableFixture : public ServiceFixture {
     ++run_count_;
     changed_.NotifyAll();
   }
-  std::vector<Run> RunsOf(core::FutureId id) {
+  std::vector<Run> RunsOf(values::FutureId id) {
     base::MutexLock lock(mutex_);
     return runs_[id.ToText()];
   }
@@ -157,43 +157,43 @@ class DurableFixture : public ServiceFixture {
     return std::make_unique<Asked<T>>(LoopAt(loop), std::move(task));
   }
   auto AskSubmit(core::Submit command, int loop = 0) { return Ask(loop, service_->Submit(std::move(command))); }
-  auto AskGet(core::FutureId id, int loop = 0) { return Ask(loop, service_->Get(ns_.id, id, true)); }
-  auto AskWait(std::vector<core::FutureId> ids, int loop = 0) {
+  auto AskGet(values::FutureId id, int loop = 0) { return Ask(loop, service_->Get(ns_.id, id, true)); }
+  auto AskWait(std::vector<values::FutureId> ids, int loop = 0) {
     return Ask(loop, WaitFor(*service_, ns_.id, SetOf(std::move(ids))));
   }
   auto AskCall(core::Submit command, int loop = 0) { return Ask(loop, CallFor(*service_, std::move(command))); }
-  auto AskNext(std::vector<core::FutureId> ids, int loop = 0) {
+  auto AskNext(std::vector<values::FutureId> ids, int loop = 0) {
     return Ask(loop, NextOf(*service_, ns_.id, SetOf(std::move(ids))));
   }
-  auto AskSettle(core::FutureId id, const std::string& text, int loop = 0) {
+  auto AskSettle(values::FutureId id, const std::string& text, int loop = 0) {
     core::SettlePromise settle;
     settle.ns = ns_.id;
     settle.id = id;
-    settle.outcome = core::Outcome::Value(jobs::Payload::Text(text));
+    settle.outcome = values::Outcome::Value(jobs::Payload::Text(text));
     return Ask(loop, service_->SettlePromise(std::move(settle)));
   }
-  auto AskCancel(core::FutureId id, int loop = 0) { return Ask(loop, service_->Cancel(ns_.id, SetOf({id}), "stop")); }
+  auto AskCancel(values::FutureId id, int loop = 0) { return Ask(loop, service_->Cancel(ns_.id, SetOf({id}), "stop")); }
   auto AskList(int loop = 0) {
-    core::ListQuery query;
+    core::ListFutures query;
     query.ns = ns_.id;
     return Ask(loop, service_->List(query, ""));
   }
   auto AskGroup(const std::string& group, int loop = 0) { return Ask(loop, service_->GroupMembers(ns_.id, group)); }
 
-  static core::FutureSet SetOf(std::vector<core::FutureId> ids) {
+  static core::FutureSet SetOf(std::vector<values::FutureId> ids) {
     core::FutureSet set;
     set.ids = std::move(ids);
     return set;
   }
-  static coro::Task<absl::StatusOr<WaitAnswer>> WaitFor(Service& service, core::NamespaceId ns, core::FutureSet set) {
+  static coro::Task<absl::StatusOr<WaitAnswer>> WaitFor(Service& service, values::NamespaceId ns, core::FutureSet set) {
     coro::CancelToken token;
-    co_return co_await service.Wait(ns, std::move(set), core::ReturnWhen::kAllCompleted, std::nullopt, true, token);
+    co_return co_await service.Wait(ns, std::move(set), values::ReturnWhen::kAllCompleted, std::nullopt, true, token);
   }
   static coro::Task<absl::StatusOr<core::Completion>> CallFor(Service& service, core::Submit command) {
     coro::CancelToken token;
     co_return co_await service.Call(std::move(command), token, false);
   }
-  static coro::Task<absl::StatusOr<CompletionStream::Batch>> NextOf(Service& service, core::NamespaceId ns,
+  static coro::Task<absl::StatusOr<CompletionStream::Batch>> NextOf(Service& service, values::NamespaceId ns,
                                                                     core::FutureSet set) {
     StreamOptions options;
     auto stream = co_await service.AsCompleted(ns, std::move(set), options);
@@ -203,7 +203,7 @@ class DurableFixture : public ServiceFixture {
   }
 
   core::Submit Once(core::Submit command) {
-    if (command.options == nullptr) command.options = std::make_unique<core::Options>();
+    if (command.options == nullptr) command.options = std::make_unique<values::Options>();
     command.options->at_most_once = true;
     return command;
   }

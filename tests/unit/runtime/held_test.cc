@@ -4,17 +4,17 @@
 namespace muster::runtime {
 namespace {
 
-using core::State;
+using values::State;
 
 class HeldTest : public DurableFixture {};
 INSTANTIATE_TEST_SUITE_P(Loops, HeldTest, JournaledSettings(), NameOfSetting);
 
 TEST_P(HeldTest, NoAnswerComesOutBeforeWhatItRestsOnIsDurable) {
   core::Submit grouped = Job("rest");
-  grouped.options = std::make_unique<core::Options>();
+  grouped.options = std::make_unique<values::Options>();
   grouped.options->group = "g";
-  const core::FutureId running = SubmitOk(std::move(grouped));
-  const core::FutureId promise = SubmitOk(Spec(core::PromiseSpec{}));
+  const values::FutureId running = SubmitOk(std::move(grouped));
+  const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
   Quiet();
   gated_->Close();
   auto settle = AskSettle(promise, "settled");
@@ -65,7 +65,7 @@ TEST_P(HeldTest, AnswersOfOneLoopComeOutInOrder) {
   gated_->Close();
   std::vector<std::unique_ptr<Asked<absl::StatusOr<SubmitAnswer>>>> asked;
   for (int i = 0; i < 10; ++i) {
-    asked.push_back(AskSubmit(Spec(core::PromiseSpec{})));
+    asked.push_back(AskSubmit(Spec(values::PromiseSpec{})));
     LoopsQuiet();  // a turn each
   }
   EXPECT_EQ(gated_->arrived(), 1);  // while one is under way, the others gather
@@ -106,21 +106,21 @@ TEST_P(HeldTest, AnAttachedSubmissionHearsNothingEarlier) {
 }
 
 TEST_P(HeldTest, AReadThatRestsOnNothingUndurableIsAnsweredAtOnce) {
-  const core::FutureId done = SubmitOk(Job("echo", "x"));
+  const values::FutureId done = SubmitOk(Job("echo", "x"));
   Quiet();
   gated_->Close();
   EXPECT_EQ(View(done).outcome->value.body(), "x");
   EXPECT_EQ(View(done, 1).outcome->value.body(), "x");
-  EXPECT_EQ(Wait({done}, core::ReturnWhen::kAllCompleted)->done.size(), 1u);
+  EXPECT_EQ(Wait({done}, values::ReturnWhen::kAllCompleted)->done.size(), 1u);
   EXPECT_EQ(gated_->arrived(), 0);
 }
 
 TEST_P(HeldTest, MessagesBetweenShardsWaitToo) {
-  std::vector<core::FutureId> members;
-  for (int i = 0; i < 6; ++i) members.push_back(SubmitElsewhere(Spec(core::PromiseSpec{}), i));
-  core::GatherSpec gather;
+  std::vector<values::FutureId> members;
+  for (int i = 0; i < 6; ++i) members.push_back(SubmitElsewhere(Spec(values::PromiseSpec{}), i));
+  values::GatherSpec gather;
   gather.members = members;
-  const core::FutureId all = SubmitOk(Spec(std::move(gather)));
+  const values::FutureId all = SubmitOk(Spec(std::move(gather)));
   for (size_t i = 1; i < members.size(); ++i) Settle(members[i], "x");
   Quiet();
   ASSERT_EQ(View(all).state, State::kPending);
@@ -144,8 +144,8 @@ TEST_P(HeldTest, MessagesBetweenShardsWaitToo) {
 }
 
 TEST_P(HeldTest, ABodyAwaitsUntilWhatItAwaitsIsDurable) {
-  const core::FutureId promise = SubmitElsewhere(Spec(core::PromiseSpec{}), 1);
-  const core::FutureId body = SubmitElsewhere(Job("await", promise.ToText()), 2);
+  const values::FutureId promise = SubmitElsewhere(Spec(values::PromiseSpec{}), 1);
+  const values::FutureId body = SubmitElsewhere(Job("await", promise.ToText()), 2);
   Quiet();
   gated_->Close();
   auto settle = AskSettle(promise, "x");
@@ -169,7 +169,7 @@ TEST_P(HeldTest, AnAtMostOnceJobStartsOnlyOnceItsStartIsRecorded) {
     LoopsQuiet();
     EXPECT_EQ(AllRuns(), runs) << function;
     gated_->Open();
-    const core::FutureId id = submit->Take()->id;
+    const values::FutureId id = submit->Take()->id;
     Quiet();
     EXPECT_EQ(AllRuns(), runs + 1) << function;
     EXPECT_EQ(View(id).state, State::kSucceeded);
@@ -197,11 +197,11 @@ TEST_P(HeldTest, AnAtMostOnceJobWhoseStartIsNotRecordedNeverRuns) {
 
 // What is frozen records nothing, so nothing that must be recorded first begins.
 TEST_P(HeldTest, AnAtMostOnceJobDoesNotStartWhileTheServerEnds) {
-  std::vector<core::FutureId> filling = {SubmitOk(Job("stand")), SubmitOk(Job("stand"))};
+  std::vector<values::FutureId> filling = {SubmitOk(Job("stand")), SubmitOk(Job("stand"))};
   WaitForRuns(2);
-  const core::FutureId queued = SubmitOk(Once(Job("run-blocking")));
+  const values::FutureId queued = SubmitOk(Once(Job("run-blocking")));
   gated_->Close();
-  auto held = AskSubmit(Spec(core::PromiseSpec{}), 0);  // something is under way when the start is to be recorded
+  auto held = AskSubmit(Spec(values::PromiseSpec{}), 0);  // something is under way when the start is to be recorded
   gated_->WaitForArrivals(1);
   service_->CancelAllJobs("the end");
   LoopsQuiet();
@@ -223,7 +223,7 @@ TEST_P(HeldTest, AnAtMostOnceJobDoesNotStartWhileTheServerEnds) {
 
 TEST_P(HeldTest, SubmitAndOutcomeOfAShortJobShareACommit) {
   const int before = gated_->appends();
-  const core::FutureId id = SubmitOk(Job("echo", "x"));
+  const values::FutureId id = SubmitOk(Job("echo", "x"));
   EXPECT_EQ(gated_->appends(), before + 1);
   EXPECT_EQ(View(id).state, State::kSucceeded);
   Quiet();
@@ -246,7 +246,7 @@ coro::Task<void> SubmitSome(Service& service, std::vector<core::Submit> commands
 
 TEST_P(HeldTest, ManySubmitsOfOneTurnShareACommit) {
   std::vector<core::Submit> commands;
-  for (int i = 0; i < 50; ++i) commands.push_back(Spec(core::PromiseSpec{}));
+  for (int i = 0; i < 50; ++i) commands.push_back(Spec(values::PromiseSpec{}));
   const int before = gated_->appends();
   On(0, SubmitSome(*service_, std::move(commands)));
   EXPECT_EQ(gated_->appends(), before + 1);

@@ -5,7 +5,7 @@ namespace muster::runtime {
 namespace {
 
 using base::Reason;
-using core::State;
+using values::State;
 
 class FailureObserver final : public Observer {
  public:
@@ -27,7 +27,7 @@ class JournalFailureTest : public DurableFixture {
   // Somebody's change meets the failed disk, and every loop has heard of it.
   void Fail() {
     gated_->FailAfter(0);
-    EXPECT_EQ(ReasonFor(TrySubmit(Spec(core::PromiseSpec{})).status()), Reason::kStoreFailed);
+    EXPECT_EQ(ReasonFor(TrySubmit(Spec(values::PromiseSpec{})).status()), Reason::kStoreFailed);
     Quiet();
   }
   FailureObserver failing_;
@@ -35,13 +35,13 @@ class JournalFailureTest : public DurableFixture {
 INSTANTIATE_TEST_SUITE_P(Loops, JournalFailureTest, JournaledSettings(), NameOfSetting);
 
 TEST_P(JournalFailureTest, WhoeverWaitsOnAnyLoopIsTold) {
-  std::vector<core::FutureId> promises;
-  for (int i = 0; i < 8; ++i) promises.push_back(SubmitElsewhere(Spec(core::PromiseSpec{}), i));
-  const core::FutureId body = SubmitElsewhere(Job("await", promises[0].ToText()), 100);
-  core::GatherSpec spec;
+  std::vector<values::FutureId> promises;
+  for (int i = 0; i < 8; ++i) promises.push_back(SubmitElsewhere(Spec(values::PromiseSpec{}), i));
+  const values::FutureId body = SubmitElsewhere(Job("await", promises[0].ToText()), 100);
+  values::GatherSpec spec;
   spec.members = promises;
-  const core::FutureId gather = SubmitOk(Spec(std::move(spec)));
-  const core::FutureId resting = SubmitOk(Job("rest"));
+  const values::FutureId gather = SubmitOk(Spec(std::move(spec)));
+  const values::FutureId resting = SubmitOk(Job("rest"));
   std::vector<std::unique_ptr<Asked<absl::StatusOr<WaitAnswer>>>> waits;
   std::vector<std::unique_ptr<Asked<absl::StatusOr<core::Completion>>>> calls;
   std::vector<std::unique_ptr<Asked<absl::StatusOr<CompletionStream::Batch>>>> streams;
@@ -69,8 +69,8 @@ TEST_P(JournalFailureTest, WhoeverWaitsOnAnyLoopIsTold) {
 }
 
 TEST_P(JournalFailureTest, WhatIsAskedAfterwardsIsRefusedAndWhatIsDurableIsRead) {
-  const core::FutureId done = SubmitOk(Job("echo", "x"));
-  const core::FutureId open = SubmitElsewhere(Spec(core::PromiseSpec{}), 3);
+  const values::FutureId done = SubmitOk(Job("echo", "x"));
+  const values::FutureId open = SubmitElsewhere(Spec(values::PromiseSpec{}), 3);
   Quiet();
   Fail();
   for (int loop = 0; loop < 3; ++loop) {
@@ -91,9 +91,9 @@ TEST_P(JournalFailureTest, WhatIsAskedAfterwardsIsRefusedAndWhatIsDurableIsRead)
 }
 
 TEST_P(JournalFailureTest, WhatIsNotDurableIsNotShown) {
-  const core::FutureId promise = SubmitOk(Spec(core::PromiseSpec{}));
+  const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
   core::Submit grouped = Job("echo");
-  grouped.options = std::make_unique<core::Options>();
+  grouped.options = std::make_unique<values::Options>();
   grouped.options->group = "g";
   SubmitOk(std::move(grouped));
   Quiet();
@@ -124,22 +124,22 @@ TEST_P(JournalFailureTest, WhatIsNotDurableIsNotShown) {
 
 // Its answer would come when the shards of its members have answered, and what they say is lost.
 TEST_P(JournalFailureTest, ASubmitThatOtherShardsHaveToAnswerIsTold) {
-  std::vector<core::FutureId> members;
-  for (int i = 0; i < 8; ++i) members.push_back(SubmitElsewhere(Spec(core::PromiseSpec{}), i));
+  std::vector<values::FutureId> members;
+  for (int i = 0; i < 8; ++i) members.push_back(SubmitElsewhere(Spec(values::PromiseSpec{}), i));
   Quiet();
   gated_->FailAfter(0);
   gated_->Close();
   // Every loop has something under way, so whatever one of them says to another is held.
-  std::vector<std::unique_ptr<Asked<absl::StatusOr<core::State>>>> settles;
-  for (const core::FutureId& member : members) settles.push_back(AskSettle(member, "x"));
+  std::vector<std::unique_ptr<Asked<absl::StatusOr<values::State>>>> settles;
+  for (const values::FutureId& member : members) settles.push_back(AskSettle(member, "x"));
   gated_->WaitForArrivals(1);
   LoopsQuiet();
   std::vector<std::unique_ptr<Asked<absl::StatusOr<SubmitAnswer>>>> submits;
   for (int loop = 0; loop < 3; ++loop) {
-    core::GatherSpec gather;
+    values::GatherSpec gather;
     gather.members = members;
     submits.push_back(AskSubmit(Spec(std::move(gather)), loop));
-    core::ShieldSpec shield;
+    values::ShieldSpec shield;
     shield.inner = members[static_cast<size_t>(loop)];
     submits.push_back(AskSubmit(Requested(Spec(shield), "shield-" + std::to_string(loop)), loop));
   }
@@ -154,11 +154,12 @@ TEST_P(JournalFailureTest, WhateverWasAcknowledgedIsThereAfterwards) {
   for (int good = 0; good < 12; ++good) {
     SCOPED_TRACE(good);
     gated_->FailAfter(good);
-    std::map<core::FutureId, std::string> settled;
-    std::vector<core::FutureId> submitted;
-    std::vector<core::FutureId> done;
+    std::map<values::FutureId, std::string> settled;
+    std::vector<values::FutureId> submitted;
+    std::vector<values::FutureId> done;
     for (int i = 0; i < 4; ++i) {
-      auto promise = TrySubmit(Requested(Spec(core::PromiseSpec{}), std::to_string(good) + "p" + std::to_string(i)), i);
+      auto promise =
+          TrySubmit(Requested(Spec(values::PromiseSpec{}), std::to_string(good) + "p" + std::to_string(i)), i);
       auto job = TrySubmit(Job("echo", "j"), i);
       if (job.ok()) submitted.push_back(job->id);
       if (!promise.ok()) continue;
@@ -168,9 +169,9 @@ TEST_P(JournalFailureTest, WhateverWasAcknowledgedIsThereAfterwards) {
     }
     StartAgainFrom(test::CopyOf(*disk_));
     Quiet();
-    for (const core::FutureId& id : submitted) EXPECT_NE(View(id).state, State::kExpired);
+    for (const values::FutureId& id : submitted) EXPECT_NE(View(id).state, State::kExpired);
     for (const auto& [id, value] : settled) EXPECT_EQ(View(id).outcome->value.body(), value);
-    for (const core::FutureId& id : done) EXPECT_EQ(View(id).outcome->value.body(), "j");
+    for (const values::FutureId& id : done) EXPECT_EQ(View(id).outcome->value.body(), "j");
   }
 }
 
@@ -182,7 +183,7 @@ TEST_P(JournalFailureTest, TheServerStopsWithAFailedDisk) {
 }
 
 TEST_P(JournalFailureTest, AFullStoreRefusesWhatIsNewAndAnswersRepetitions) {
-  const core::FutureId known = SubmitOk(Requested(Job("echo"), "known"));
+  const values::FutureId known = SubmitOk(Requested(Job("echo"), "known"));
   service_->SetStoreFull(true);
   EXPECT_EQ(ReasonFor(TrySubmit(Job("echo")).status()), Reason::kStoreFull);
   EXPECT_EQ(ReasonFor(TrySubmit(Requested(Job("echo"), "new")).status()), Reason::kStoreFull);

@@ -14,7 +14,7 @@ namespace {
 
 TEST(NamespacesTest, EmptyMeansDefaultAndNamesAreKept) {
   Namespaces namespaces(10);
-  const Namespace made = *namespaces.Open("");
+  const values::Namespace made = *namespaces.Open("");
   EXPECT_EQ(namespaces.Open("default")->id, made.id);
   EXPECT_EQ(namespaces.Name(made.id), "default");
   EXPECT_NE(namespaces.Open("team-a")->id, made.id);
@@ -34,8 +34,8 @@ TEST(NamespacesTest, BadNamesAreRefusedWithTheRule) {
 
 TEST(NamespacesTest, BytesAddUpByNamespaceAndInAll) {
   Namespaces namespaces(10);
-  const Namespace a = *namespaces.Open("a");
-  const Namespace b = *namespaces.Open("b");
+  const values::Namespace a = *namespaces.Open("a");
+  const values::Namespace b = *namespaces.Open("b");
   namespaces.AddBytes(a.id, 100);
   namespaces.AddBytes(b.id, 11);
   namespaces.AddBytes(a.id, -40);
@@ -51,19 +51,19 @@ TEST(NamespacesTest, RestoredOnesKeepTheirIdsAndNewOnesFollowThem) {
   EXPECT_EQ(namespaces.Open("two")->id, 2u);
   EXPECT_EQ(namespaces.Name(7), "seven");
   EXPECT_EQ(namespaces.Open("next")->id, 8u);  // a gap may be one that rows still name
-  for (const core::NamespaceId there : {2u, 7u, 8u}) EXPECT_TRUE(namespaces.Has(there)) << there;
-  for (const core::NamespaceId not_there : {0u, 1u, 3u, 9u, 17u, 1'000'000u, 0xffffffffu}) {
+  for (const values::NamespaceId there : {2u, 7u, 8u}) EXPECT_TRUE(namespaces.Has(there)) << there;
+  for (const values::NamespaceId not_there : {0u, 1u, 3u, 9u, 17u, 1'000'000u, 0xffffffffu}) {
     EXPECT_FALSE(namespaces.Has(not_there)) << not_there;
   }
   namespaces.AddBytes(7, 5);
   EXPECT_EQ(namespaces.BytesHeld(7), 5);
-  std::vector<core::NamespaceId> all;
-  for (const Namespace& each : namespaces.All()) {
-    EXPECT_EQ(each.tag, core::NamespaceTag(namespaces.Name(each.id)));
+  std::vector<values::NamespaceId> all;
+  for (const values::Namespace& each : namespaces.All()) {
+    EXPECT_EQ(each.tag, values::NamespaceTag(namespaces.Name(each.id)));
     all.push_back(each.id);
   }
   std::sort(all.begin(), all.end());
-  EXPECT_EQ(all, (std::vector<core::NamespaceId>{2, 7, 8}));
+  EXPECT_EQ(all, (std::vector<values::NamespaceId>{2, 7, 8}));
 }
 
 TEST(NamespacesTest, WhatContradictsAnotherIsNotRestored) {
@@ -82,7 +82,7 @@ TEST(NamespacesTest, WhatContradictsAnotherIsNotRestored) {
 
 TEST(NamespacesTest, MoreThanTheLimitAreRestoredAndNoneIsMadeThen) {
   Namespaces namespaces(2);
-  for (core::NamespaceId id = 1; id <= 5; ++id) EXPECT_TRUE(namespaces.Restore(id, "n" + std::to_string(id)));
+  for (values::NamespaceId id = 1; id <= 5; ++id) EXPECT_TRUE(namespaces.Restore(id, "n" + std::to_string(id)));
   EXPECT_EQ(namespaces.size(), 5u);
   EXPECT_EQ(namespaces.Open("n5")->id, 5u);
   EXPECT_EQ(base::ReasonOf(namespaces.Open("n6").status()), base::Reason::kTooManyNamespaces);
@@ -90,8 +90,8 @@ TEST(NamespacesTest, MoreThanTheLimitAreRestoredAndNoneIsMadeThen) {
 
 TEST(NamespacesTest, OnMadeHearsOfThoseThatAreMadeAlone) {
   Namespaces namespaces(3);
-  std::vector<std::pair<core::NamespaceId, std::string>> made;
-  namespaces.OnMade([&made](core::NamespaceId id, const std::string& name) { made.emplace_back(id, name); });
+  std::vector<std::pair<values::NamespaceId, std::string>> made;
+  namespaces.OnMade([&made](values::NamespaceId id, const std::string& name) { made.emplace_back(id, name); });
   EXPECT_TRUE(namespaces.Restore(4, "old"));
   EXPECT_TRUE(namespaces.Open("old").ok());
   EXPECT_TRUE(namespaces.Open("").ok());
@@ -99,7 +99,7 @@ TEST(NamespacesTest, OnMadeHearsOfThoseThatAreMadeAlone) {
   EXPECT_FALSE(namespaces.Open("Bad").ok());
   EXPECT_TRUE(namespaces.Open("new").ok());
   EXPECT_FALSE(namespaces.Open("one-too-many").ok());
-  EXPECT_EQ(made, (std::vector<std::pair<core::NamespaceId, std::string>>{{5, "default"}, {6, "new"}}));
+  EXPECT_EQ(made, (std::vector<std::pair<values::NamespaceId, std::string>>{{5, "default"}, {6, "new"}}));
 }
 
 }  // namespace

@@ -7,9 +7,9 @@ namespace muster::runtime {
 namespace {
 
 using base::Reason;
-using core::State;
+using values::State;
 
-bool SameOutcome(const core::Outcome& a, const core::Outcome& b) {
+bool SameOutcome(const values::Outcome& a, const values::Outcome& b) {
   if (a.kind != b.kind || a.gathered.size() != b.gathered.size()) return false;
   if (a.value.body() != b.value.body() || (a.error == nullptr) != (b.error == nullptr)) return false;
   if (a.error != nullptr && (a.error->kind != b.error->kind || a.error->message != b.error->message)) return false;
@@ -23,18 +23,18 @@ class RecoveryTest : public DurableFixture {
  protected:
   // What somebody was told of a future, and must find true for ever after (semantics 101, 102).
   struct Told {
-    core::FutureId id;
+    values::FutureId id;
     State state = State::kPending;  // or later
-    core::OutcomeRef outcome;       // null: it was not done
-    core::NamespaceId ns = 0;
+    values::OutcomeRef outcome;     // null: it was not done
+    values::NamespaceId ns = 0;
     std::string name;
     std::string group;
     std::string request_id;
     bool deleted = false;
     bool at_most_once = false;
-    std::string resume_token;           // of a stream over `set`
-    std::vector<core::FutureId> set;    // all of which were known
-    std::vector<core::FutureId> taken;  // by that stream so far
+    std::string resume_token;             // of a stream over `set`
+    std::vector<values::FutureId> set;    // all of which were known
+    std::vector<values::FutureId> taken;  // by that stream so far
   };
   struct Snapshot {
     std::shared_ptr<store::MemoryStore> disk;
@@ -102,7 +102,7 @@ class RecoveryTest : public DurableFixture {
     base::MutexLock lock(told_mutex_);
     told_.push_back(std::move(told));
   }
-  core::FutureId Tell(core::Submit command, int loop = 0) {
+  values::FutureId Tell(core::Submit command, int loop = 0) {
     Told told;
     told.ns = command.ns;
     if (command.options != nullptr) {
@@ -111,12 +111,12 @@ class RecoveryTest : public DurableFixture {
       told.request_id = command.options->request_id;
       told.at_most_once = command.options->at_most_once;
     }
-    const core::FutureId id = SubmitOk(std::move(command), loop);
+    const values::FutureId id = SubmitOk(std::move(command), loop);
     told.id = id;
     Say(told);
     return id;
   }
-  void TellEnd(core::FutureId id, int loop = 0) {
+  void TellEnd(values::FutureId id, int loop = 0) {
     const auto answer = AskWait({id}, loop)->Take();
     ASSERT_TRUE(answer.ok()) << answer.status();
     Told told;
@@ -126,7 +126,7 @@ class RecoveryTest : public DurableFixture {
     Say(told);
   }
   core::Submit Named(core::Submit command, const std::string& name, const std::string& group = "") {
-    if (command.options == nullptr) command.options = std::make_unique<core::Options>();
+    if (command.options == nullptr) command.options = std::make_unique<values::Options>();
     command.options->name = name;
     command.options->group = group;
     command.options->labels["of"] = name;
@@ -134,8 +134,8 @@ class RecoveryTest : public DurableFixture {
   }
 
   void RunScript();
-  void RunCombinators(const std::vector<core::FutureId>& settled, core::FutureId open);
-  void TellStream(std::vector<core::FutureId> set);
+  void RunCombinators(const std::vector<values::FutureId>& settled, values::FutureId open);
+  void TellStream(std::vector<values::FutureId> set);
   void CheckAll(const std::vector<Told>& all, const Snapshot& at);
   void CheckFuture(const Told& told, bool may_be_gone);
   void CheckStream(const Told& told);
@@ -148,9 +148,9 @@ class RecoveryTest : public DurableFixture {
 INSTANTIATE_TEST_SUITE_P(Loops, RecoveryTest, JournaledSettings(), NameOfSetting);
 
 void RecoveryTest::RunScript() {
-  const core::FutureId done = Tell(Named(Requested(Job("echo", "done"), "r-done"), "the done one", "g"));
+  const values::FutureId done = Tell(Named(Requested(Job("echo", "done"), "r-done"), "the done one", "g"));
   TellEnd(done, 1);
-  const core::FutureId failed = Tell(Job("fail", "no"), 1);
+  const values::FutureId failed = Tell(Job("fail", "no"), 1);
   TellEnd(failed);
   Tell(Named(Job("rest", "later"), "rests", "g"), 2);
   Tell(Once(Requested(Job("rest"), "r-once")));
@@ -159,12 +159,12 @@ void RecoveryTest::RunScript() {
   Tell(Once(Job("stand")), 1);
   WaitForRuns(4);
   core::Submit delayed = Job("echo", "delayed");
-  delayed.options = std::make_unique<core::Options>();
+  delayed.options = std::make_unique<values::Options>();
   delayed.options->delay = seconds(1000);
   Tell(std::move(delayed));
-  std::vector<core::FutureId> promises;
+  std::vector<values::FutureId> promises;
   for (int i = 0; i < 4; ++i) {
-    promises.push_back(Tell(Requested(Spec(core::PromiseSpec{}), "r-promise-" + std::to_string(i))));
+    promises.push_back(Tell(Requested(Spec(values::PromiseSpec{}), "r-promise-" + std::to_string(i))));
   }
   for (size_t i = 0; i < 3; ++i) {
     Settle(promises[i], "settled " + std::to_string(i));
@@ -172,12 +172,12 @@ void RecoveryTest::RunScript() {
   }
   TellStream({promises[0], promises[1], promises[3], done});
   RunCombinators({promises[0], promises[1]}, promises[3]);
-  const core::FutureId cancelled = Tell(Job("rest"), 2);
+  const values::FutureId cancelled = Tell(Job("rest"), 2);
   CancelOne(cancelled, "enough");
   TellEnd(cancelled);
-  const core::FutureId asked = Tell(Requested(Job("rest"), "r-asked"));
+  const values::FutureId asked = Tell(Requested(Job("rest"), "r-asked"));
   CancelOne(asked, "enough");
-  const Namespace other = *service_->OpenNamespace("other");
+  const values::Namespace other = *service_->OpenNamespace("other");
   core::Submit elsewhere = Job("echo", "elsewhere");
   elsewhere.ns = other.id;
   elsewhere.ns_tag = other.tag;
@@ -190,22 +190,22 @@ void RecoveryTest::RunScript() {
   Tell(Job("echo", "after all"), 2);
 }
 
-void RecoveryTest::RunCombinators(const std::vector<core::FutureId>& settled, core::FutureId open) {
-  core::GatherSpec gather;
+void RecoveryTest::RunCombinators(const std::vector<values::FutureId>& settled, values::FutureId open) {
+  values::GatherSpec gather;
   gather.members = settled;
   TellEnd(Tell(Requested(Spec(gather), "r-gather")));
   gather.members.push_back(open);
   Tell(Requested(Spec(gather), "r-open-gather"));
-  core::ShieldSpec shield;
+  values::ShieldSpec shield;
   shield.inner = open;
   Tell(Requested(Spec(shield), "r-shield"));
-  core::WaitForSpec wait_for;
+  values::WaitForSpec wait_for;
   wait_for.inner = open;
   wait_for.timeout = seconds(5000);
   Tell(Requested(Spec(wait_for), "r-wait-for"));
 }
 
-coro::Task<absl::StatusOr<CompletionStream::Batch>> TakeSome(Service& service, core::NamespaceId ns,
+coro::Task<absl::StatusOr<CompletionStream::Batch>> TakeSome(Service& service, values::NamespaceId ns,
                                                              core::FutureSet set, std::string resume, size_t max) {
   StreamOptions options;
   options.bounded = true;  // with what there is
@@ -225,7 +225,7 @@ coro::Task<absl::StatusOr<CompletionStream::Batch>> TakeSome(Service& service, c
   co_return all;
 }
 
-void RecoveryTest::TellStream(std::vector<core::FutureId> set) {
+void RecoveryTest::TellStream(std::vector<values::FutureId> set) {
   for (size_t max = 1; max < 3; ++max) {
     auto batch = On(0, TakeSome(*service_, ns_.id, SetOf(set), "", max));
     ASSERT_TRUE(batch.ok()) << batch.status();
@@ -241,10 +241,10 @@ void RecoveryTest::TellStream(std::vector<core::FutureId> set) {
 void RecoveryTest::CheckStream(const Told& told) {
   auto batch = On(0, TakeSome(*service_, ns_.id, SetOf(told.set), told.resume_token, 100));
   ASSERT_TRUE(batch.ok()) << batch.status();
-  std::map<core::FutureId, int> seen;
-  for (const core::FutureId& id : told.taken) ++seen[id];
+  std::map<values::FutureId, int> seen;
+  for (const values::FutureId& id : told.taken) ++seen[id];
   for (const core::Completion& each : batch->completions) ++seen[each.id];
-  for (const core::FutureId& id : told.set) {
+  for (const values::FutureId& id : told.set) {
     EXPECT_EQ(seen[id], View(id).outcome != nullptr ? 1 : 0) << id.ToText();  // nothing lost, nothing twice
   }
 }
@@ -298,7 +298,7 @@ void RecoveryTest::CheckAll(const std::vector<Told>& all, const Snapshot& at) {
     const auto before = at.runs.find(all[i].id.ToText());
     const size_t earlier = before == at.runs.end() ? 0 : before->second.size();
     if (view.state == State::kFailed) {
-      EXPECT_EQ(view.outcome->error->kind, core::ErrorKind::kInterrupted);
+      EXPECT_EQ(view.outcome->error->kind, values::ErrorKind::kInterrupted);
     }
     EXPECT_LE(earlier + RunsOf(all[i].id).size(), 1u);
   }
@@ -338,27 +338,27 @@ TEST_P(RecoveryTest, WhateverWasToldHoldsAfterACrashAtAnyPoint) {
 
 // semantics 103
 TEST_P(RecoveryTest, WhatRanRunsAgainUnderALaterEpochUnlessItMustNot) {
-  const core::FutureId async = SubmitOk(Job("rest"));
-  const core::FutureId blocking = SubmitOk(Job("stand", "b"));
-  const core::FutureId once = SubmitOk(Once(Job("rest")));
-  const core::FutureId blocking_once = SubmitOk(Once(Job("stand")));
+  const values::FutureId async = SubmitOk(Job("rest"));
+  const values::FutureId blocking = SubmitOk(Job("stand", "b"));
+  const values::FutureId once = SubmitOk(Once(Job("rest")));
+  const values::FutureId blocking_once = SubmitOk(Once(Job("stand")));
   WaitForRuns(4);
   while (View(blocking_once).state != State::kRunning || View(blocking).state != State::kRunning) {
   }
   core::Submit delayed = Job("run", "late");
-  delayed.options = std::make_unique<core::Options>();
+  delayed.options = std::make_unique<values::Options>();
   delayed.options->delay = seconds(10);
-  const core::FutureId waits = SubmitOk(std::move(delayed));
+  const values::FutureId waits = SubmitOk(std::move(delayed));
   StartAgainFrom(test::CopyOf(*disk_));
   EXPECT_EQ(recovered_.futures, 5u);
   WaitForRuns(6);
   LoopsQuiet();
-  for (const core::FutureId& id : {once, blocking_once}) {
+  for (const values::FutureId& id : {once, blocking_once}) {
     EXPECT_EQ(View(id).state, State::kFailed);
-    EXPECT_EQ(View(id).outcome->error->kind, core::ErrorKind::kInterrupted);
+    EXPECT_EQ(View(id).outcome->error->kind, values::ErrorKind::kInterrupted);
     EXPECT_EQ(RunsOf(id).size(), 1u);
   }
-  for (const core::FutureId& id : {async, blocking}) {
+  for (const values::FutureId& id : {async, blocking}) {
     const std::vector<Run> runs = RunsOf(id);
     ASSERT_EQ(runs.size(), 2u);
     EXPECT_EQ(runs[0].attempt, 1u);
@@ -373,23 +373,23 @@ TEST_P(RecoveryTest, WhatRanRunsAgainUnderALaterEpochUnlessItMustNot) {
 }
 
 TEST_P(RecoveryTest, IdsTellWhatExpiredFromWhatWasLost) {
-  const core::FutureId deleted = SubmitOk(Job("echo"));
+  const values::FutureId deleted = SubmitOk(Job("echo"));
   ASSERT_TRUE(On(0, service_->Delete(ns_.id, SetOf({deleted}))).ok());
   const auto before = test::CopyOf(*disk_);
-  const core::FutureId lost = SubmitOk(Spec(core::PromiseSpec{}));
+  const values::FutureId lost = SubmitOk(Spec(values::PromiseSpec{}));
   StartAgainFrom(before);
   EXPECT_EQ(ReasonFor(AskGet(deleted)->Take().status()), Reason::kFutureExpired);
   EXPECT_EQ(ReasonFor(AskGet(lost)->Take().status()), Reason::kFutureLost);
-  const core::FutureId next = SubmitOk(Spec(core::PromiseSpec{}));
+  const values::FutureId next = SubmitOk(Spec(values::PromiseSpec{}));
   EXPECT_NE(next, lost);
 }
 
 TEST_P(RecoveryTest, AFollowingGatherSettlesAfterARestart) {
-  std::vector<core::FutureId> promises;
-  for (int i = 0; i < 5; ++i) promises.push_back(SubmitElsewhere(Spec(core::PromiseSpec{}), i));
-  core::GatherSpec gather;
+  std::vector<values::FutureId> promises;
+  for (int i = 0; i < 5; ++i) promises.push_back(SubmitElsewhere(Spec(values::PromiseSpec{}), i));
+  values::GatherSpec gather;
   gather.members = promises;
-  const core::FutureId all = SubmitOk(Spec(gather));
+  const values::FutureId all = SubmitOk(Spec(gather));
   Settle(promises[0], "0");
   StartAgainFrom(test::CopyOf(*disk_), 2);
   for (size_t i = 1; i < promises.size(); ++i) Settle(promises[i], std::to_string(i));
@@ -400,10 +400,10 @@ TEST_P(RecoveryTest, AFollowingGatherSettlesAfterARestart) {
 }
 
 TEST_P(RecoveryTest, AGracefulEndLosesNothing) {
-  std::vector<core::FutureId> ids;
+  std::vector<values::FutureId> ids;
   for (int i = 0; i < 30; ++i) ids.push_back(SubmitOk(Job("echo", std::to_string(i)), i));
-  const core::FutureId rests = SubmitOk(Job("rest"));
-  const core::FutureId awaits = SubmitElsewhere(Job("await", rests.ToText()), 1);
+  const values::FutureId rests = SubmitOk(Job("rest"));
+  const values::FutureId awaits = SubmitElsewhere(Job("await", rests.ToText()), 1);
   Quiet();
   StartAgain();
   Quiet();
@@ -417,16 +417,16 @@ TEST_P(RecoveryTest, AGracefulEndLosesNothing) {
 // What had been decided when the journal was closed is written, though nobody had been told yet.
 TEST_P(RecoveryTest, StoppingTheJournalWaitsForWhatIsUnderWay) {
   gated_->Close();
-  auto first = AskSubmit(Requested(Spec(core::PromiseSpec{}), "first"));
+  auto first = AskSubmit(Requested(Spec(values::PromiseSpec{}), "first"));
   gated_->WaitForArrivals(1);
-  auto second = AskSubmit(Requested(Spec(core::PromiseSpec{}), "second"), 1);
+  auto second = AskSubmit(Requested(Spec(values::PromiseSpec{}), "second"), 1);
   LoopsQuiet();
   base::Thread stopper("stopper", [this] { service_->StopJournal(); });
   gated_->Open();
   stopper.Join();
-  const core::FutureId first_id = first->Take()->id;
-  const core::FutureId second_id = second->Take()->id;
-  EXPECT_EQ(ReasonFor(TrySubmit(Spec(core::PromiseSpec{})).status()), Reason::kDraining);
+  const values::FutureId first_id = first->Take()->id;
+  const values::FutureId second_id = second->Take()->id;
+  EXPECT_EQ(ReasonFor(TrySubmit(Spec(values::PromiseSpec{})).status()), Reason::kDraining);
   StartAgainFrom(test::CopyOf(*disk_));
   EXPECT_EQ(View(first_id).state, State::kPending);
   EXPECT_EQ(View(second_id).state, State::kPending);
@@ -434,8 +434,8 @@ TEST_P(RecoveryTest, StoppingTheJournalWaitsForWhatIsUnderWay) {
 
 // Nothing may be shown that is not recorded: what happens after the journal was closed does not happen.
 TEST_P(RecoveryTest, NothingChangesOnceTheJournalIsStopped) {
-  const core::FutureId promise = SubmitOk(Spec(core::PromiseSpec{}));
-  const core::FutureId sleeper = SubmitOk(Job("sleep", "1"));
+  const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
+  const values::FutureId sleeper = SubmitOk(Job("sleep", "1"));
   Quiet();
   service_->StopJournal();
   Advance(seconds(2));

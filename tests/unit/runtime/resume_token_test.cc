@@ -7,8 +7,8 @@
 namespace muster::runtime {
 namespace {
 
-core::FutureId Id(uint64_t sequence, core::ShardIndex shard) {
-  core::FutureId id;
+values::FutureId Id(uint64_t sequence, values::ShardIndex shard) {
+  values::FutureId id;
   id.sequence = sequence;
   id.shard = shard;
   id.incarnation = 1;

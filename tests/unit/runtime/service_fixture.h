@@ -177,7 +177,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   // Cancels itself and meets no await afterwards; fails if its text is "fail".
   static coro::Task<absl::StatusOr<jobs::Payload>> CancelSelf(jobs::JobContext& context, jobs::Payload input) {
     const absl::StatusOr<core::CancelEffect> effect =
-        co_await context.Cancel(*core::FutureId::Parse(context.id()), "self");
+        co_await context.Cancel(*values::FutureId::Parse(context.id()), "self");
     if (!effect.ok()) co_return effect.status();
     if (input.body() == "fail") co_return jobs::Failure("ValueError", "stands");
     co_return input;
@@ -195,11 +195,11 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   // Awaits the future whose id is its text; "self" is its own.
   static coro::Task<absl::StatusOr<jobs::Payload>> AwaitBody(jobs::JobContext& context, jobs::Payload input) {
     const std::string text = input.body() == "self" ? context.id() : input.body();
-    co_return co_await context.AwaitValue(*core::FutureId::Parse(text));
+    co_return co_await context.AwaitValue(*values::FutureId::Parse(text));
   }
   // As AwaitBody; then takes cancels back until none is left and returns how many there were (and what came).
   static coro::Task<absl::StatusOr<jobs::Payload>> Count(jobs::JobContext& context, jobs::Payload input) {
-    absl::StatusOr<jobs::Payload> value = co_await context.AwaitValue(*core::FutureId::Parse(input.body()));
+    absl::StatusOr<jobs::Payload> value = co_await context.AwaitValue(*values::FutureId::Parse(input.body()));
     int taken_back = 0;
     while (context.token().cancelling() > 0) {
       context.Uncancel();
@@ -211,20 +211,20 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   }
   // Submits two children, gathers them and returns what came of it.
   static coro::Task<absl::StatusOr<jobs::Payload>> Parent(jobs::JobContext& context, jobs::Payload input) {
-    core::GatherSpec gather;
+    values::GatherSpec gather;
     for (int i = 0; i < 2; ++i) {
       jobs::ChildCall child("echo", jobs::Payload::Text(input.body() + std::to_string(i)));
-      absl::StatusOr<core::FutureId> id = co_await context.Submit(std::move(child));
+      absl::StatusOr<values::FutureId> id = co_await context.Submit(std::move(child));
       if (!id.ok()) co_return id.status();
       gather.members.push_back(*id);
     }
-    core::FutureSpec spec = std::move(gather);
-    absl::StatusOr<core::FutureId> all = co_await context.Combine(std::move(spec));
+    values::FutureSpec spec = std::move(gather);
+    absl::StatusOr<values::FutureId> all = co_await context.Combine(std::move(spec));
     if (!all.ok()) co_return all.status();
-    absl::StatusOr<core::OutcomeRef> outcome = co_await context.Await(*all);
+    absl::StatusOr<values::OutcomeRef> outcome = co_await context.Await(*all);
     if (!outcome.ok()) co_return outcome.status();
     std::string joined;
-    for (const core::OutcomeRef& member : (*outcome)->gathered) joined += member->value.body() + " ";
+    for (const values::OutcomeRef& member : (*outcome)->gathered) joined += member->value.body() + " ";
     co_return jobs::Payload::Text(joined);
   }
 
@@ -238,13 +238,13 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
 
   core::Submit Job(const std::string& function, const std::string& text = "") {
     const jobs::Function* found = registry_->Find(function);
-    core::JobSpec spec;
+    values::JobSpec spec;
     spec.function = found->id;
     spec.kind = found->kind;
     spec.input = jobs::Payload::Text(text);
     return Spec(std::move(spec));
   }
-  core::Submit Spec(core::FutureSpec spec) {
+  core::Submit Spec(values::FutureSpec spec) {
     core::Submit command;
     command.ns = ns_.id;
     command.ns_tag = ns_.tag;
@@ -252,47 +252,47 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
     return command;
   }
   static void Request(core::Submit& command, const std::string& id) {
-    if (command.options == nullptr) command.options = std::make_unique<core::Options>();
+    if (command.options == nullptr) command.options = std::make_unique<values::Options>();
     command.options->request_id = id;
   }
 
   absl::StatusOr<SubmitAnswer> TrySubmit(core::Submit command, int loop = 0) {
     return On(loop, service_->Submit(std::move(command)));
   }
-  core::FutureId SubmitOk(core::Submit command, int loop = 0) {
+  values::FutureId SubmitOk(core::Submit command, int loop = 0) {
     absl::StatusOr<SubmitAnswer> answer = TrySubmit(std::move(command), loop);
     EXPECT_TRUE(answer.ok()) << answer.status().ToString();
-    return answer.ok() ? answer->id : core::FutureId{};
+    return answer.ok() ? answer->id : values::FutureId{};
   }
   // A future on another shard than the home ones: a request id decides.
-  core::FutureId SubmitElsewhere(core::Submit command, int number) {
+  values::FutureId SubmitElsewhere(core::Submit command, int number) {
     Request(command, "elsewhere-" + std::to_string(number));
     return SubmitOk(std::move(command));
   }
-  core::FutureView View(core::FutureId id, int loop = 0) {
+  core::FutureView View(values::FutureId id, int loop = 0) {
     absl::StatusOr<core::FutureView> view = On(loop, service_->Get(ns_.id, id, true));
     EXPECT_TRUE(view.ok()) << view.status().ToString();
     return view.ok() ? *std::move(view) : core::FutureView{};
   }
-  absl::StatusOr<WaitAnswer> Wait(std::vector<core::FutureId> ids, core::ReturnWhen when,
+  absl::StatusOr<WaitAnswer> Wait(std::vector<values::FutureId> ids, values::ReturnWhen when,
                                   std::optional<base::Duration> timeout = std::nullopt, int loop = 0) {
     core::FutureSet set;
     set.ids = std::move(ids);
     coro::CancelToken token;
     return On(loop, service_->Wait(ns_.id, std::move(set), when, timeout, true, token));
   }
-  core::CancelEffect CancelOne(core::FutureId id, const std::string& message = "") {
+  core::CancelEffect CancelOne(values::FutureId id, const std::string& message = "") {
     core::FutureSet set;
     set.ids = {id};
     auto answer = On(0, service_->Cancel(ns_.id, std::move(set), message));
     EXPECT_TRUE(answer.ok()) << answer.status().ToString();
     return answer->front().second;
   }
-  void Settle(core::FutureId id, const std::string& text) {
+  void Settle(values::FutureId id, const std::string& text) {
     core::SettlePromise settle;
     settle.ns = ns_.id;
     settle.id = id;
-    settle.outcome = core::Outcome::Value(jobs::Payload::Text(text));
+    settle.outcome = values::Outcome::Value(jobs::Payload::Text(text));
     auto state = On(0, service_->SettlePromise(std::move(settle)));
     EXPECT_TRUE(state.ok()) << state.status().ToString();
   }
@@ -312,7 +312,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   std::vector<std::unique_ptr<executor::LoopThread>> loops_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<executor::ManualTime> time_;
-  Namespace ns_;
+  values::Namespace ns_;
 };
 
 }  // namespace muster::runtime

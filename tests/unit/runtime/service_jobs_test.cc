@@ -4,14 +4,14 @@ namespace muster::runtime {
 namespace {
 
 using core::CancelEffect;
-using core::State;
+using values::State;
 
 class ServiceJobsTest : public ServiceFixture {};
 INSTANTIATE_TEST_SUITE_P(Loops, ServiceJobsTest, EverySetting(), NameOfSetting);
 
 // semantics 5
 TEST_P(ServiceJobsTest, CancellingARunningJobIsARequestThatItsBodyHears) {
-  const core::FutureId id = SubmitOk(Job("sleep", "100"));
+  const values::FutureId id = SubmitOk(Job("sleep", "100"));
   Quiet();
   EXPECT_EQ(View(id).state, State::kRunning);
   EXPECT_EQ(CancelOne(id, "enough"), CancelEffect::kRequested);
@@ -23,7 +23,7 @@ TEST_P(ServiceJobsTest, CancellingARunningJobIsARequestThatItsBodyHears) {
 
 // semantics 6
 TEST_P(ServiceJobsTest, ABodyMaySwallowACancel) {
-  const core::FutureId id = SubmitOk(Job("stubborn"));
+  const values::FutureId id = SubmitOk(Job("stubborn"));
   Quiet();
   EXPECT_EQ(CancelOne(id, "stop"), CancelEffect::kRequested);
   Quiet();
@@ -35,8 +35,8 @@ TEST_P(ServiceJobsTest, ABodyMaySwallowACancel) {
 // What Task.__step does with a cancel that came after the body's last await (found by tests/conformance). semantics 9,
 // 10
 TEST_P(ServiceJobsTest, ABodyThatReturnsOverAPendingCancelEndsCancelled) {
-  const core::FutureId returns = SubmitOk(Job("cancel_self", "a value"));
-  const core::FutureId fails = SubmitOk(Job("cancel_self", "fail"));
+  const values::FutureId returns = SubmitOk(Job("cancel_self", "a value"));
+  const values::FutureId fails = SubmitOk(Job("cancel_self", "fail"));
   Quiet();
   EXPECT_EQ(View(returns).state, State::kCancelled);
   EXPECT_EQ(View(returns).outcome->error->message, "self");
@@ -47,9 +47,9 @@ TEST_P(ServiceJobsTest, ABodyThatReturnsOverAPendingCancelEndsCancelled) {
 // semantics 7
 TEST_P(ServiceJobsTest, ADelayedJobThatIsCancelledNeverRuns) {
   core::Submit command = Job("gate");
-  command.options = std::make_unique<core::Options>();
+  command.options = std::make_unique<values::Options>();
   command.options->delay = seconds(5);
-  const core::FutureId id = SubmitOk(std::move(command));
+  const values::FutureId id = SubmitOk(std::move(command));
   EXPECT_EQ(View(id).state, State::kDelayed);
   EXPECT_EQ(CancelOne(id), CancelEffect::kCancelled);
   Advance(seconds(10));
@@ -59,8 +59,8 @@ TEST_P(ServiceJobsTest, ADelayedJobThatIsCancelledNeverRuns) {
 
 // semantics 8, 12
 TEST_P(ServiceJobsTest, CancellingAJobCancelsWhatItAwaits) {
-  const core::FutureId inner = SubmitElsewhere(Job("sleep", "100"), 1);
-  const core::FutureId outer = SubmitElsewhere(Job("await", inner.ToText()), 2);
+  const values::FutureId inner = SubmitElsewhere(Job("sleep", "100"), 1);
+  const values::FutureId outer = SubmitElsewhere(Job("await", inner.ToText()), 2);
   Quiet();
   EXPECT_EQ(CancelOne(outer, "up the chain"), CancelEffect::kRequested);
   Quiet();
@@ -72,8 +72,8 @@ TEST_P(ServiceJobsTest, CancellingAJobCancelsWhatItAwaits) {
 
 // semantics 12
 TEST_P(ServiceJobsTest, WhatTheAwaitedMakesOfTheCancelIsWhatTheAwaiterGets) {
-  const core::FutureId inner = SubmitElsewhere(Job("stubborn"), 1);
-  const core::FutureId outer = SubmitElsewhere(Job("await", inner.ToText()), 2);
+  const values::FutureId inner = SubmitElsewhere(Job("stubborn"), 1);
+  const values::FutureId outer = SubmitElsewhere(Job("await", inner.ToText()), 2);
   Quiet();
   EXPECT_EQ(CancelOne(outer, "stop"), CancelEffect::kRequested);
   Quiet();
@@ -83,8 +83,8 @@ TEST_P(ServiceJobsTest, WhatTheAwaitedMakesOfTheCancelIsWhatTheAwaiterGets) {
 
 // semantics 9, 12
 TEST_P(ServiceJobsTest, ABodyCountsTheCancelsThatWentToWhatItAwaits) {
-  const core::FutureId inner = SubmitElsewhere(Job("stubborn"), 1);
-  const core::FutureId outer = SubmitElsewhere(Job("count", inner.ToText()), 2);
+  const values::FutureId inner = SubmitElsewhere(Job("stubborn"), 1);
+  const values::FutureId outer = SubmitElsewhere(Job("count", inner.ToText()), 2);
   Quiet();
   core::FutureSet set;
   set.ids = {outer};
@@ -96,13 +96,13 @@ TEST_P(ServiceJobsTest, ABodyCountsTheCancelsThatWentToWhatItAwaits) {
 
 // semantics 15
 TEST_P(ServiceJobsTest, AJobThatAwaitsItselfFails) {
-  const core::FutureId id = SubmitOk(Job("await", "self"));
+  const values::FutureId id = SubmitOk(Job("await", "self"));
   Quiet();
   EXPECT_EQ(View(id).state, State::kFailed);
 }
 
 TEST_P(ServiceJobsTest, ABodySubmitsGathersAndAwaits) {
-  const core::FutureId id = SubmitOk(Job("parent", "p"));
+  const values::FutureId id = SubmitOk(Job("parent", "p"));
   Quiet();
   ASSERT_EQ(View(id).state, State::kSucceeded);
   EXPECT_EQ(View(id).outcome->value.body(), "p0 p1 ");
@@ -110,7 +110,7 @@ TEST_P(ServiceJobsTest, ABodySubmitsGathersAndAwaits) {
 
 // semantics 91, 93
 TEST_P(ServiceJobsTest, ABlockingJobIsCancelledAtOnceWhileItsThreadGoesOn) {
-  const core::FutureId id = SubmitOk(Job("gate"));
+  const values::FutureId id = SubmitOk(Job("gate"));
   gate_->WaitForArrivals(1);
   while (View(id).state != State::kRunning) {
   }
@@ -126,10 +126,10 @@ TEST_P(ServiceJobsTest, ABlockingJobIsCancelledAtOnceWhileItsThreadGoesOn) {
 
 // semantics 7, 91
 TEST_P(ServiceJobsTest, ABlockingJobThatIsStillQueuedIsWithdrawn) {
-  const core::FutureId one = SubmitOk(Job("gate"));
-  const core::FutureId two = SubmitOk(Job("gate"));
+  const values::FutureId one = SubmitOk(Job("gate"));
+  const values::FutureId two = SubmitOk(Job("gate"));
   gate_->WaitForArrivals(2);
-  const core::FutureId queued = SubmitOk(Job("gate"));
+  const values::FutureId queued = SubmitOk(Job("gate"));
   EXPECT_EQ(View(queued).state, State::kQueued);
   EXPECT_EQ(CancelOne(queued), CancelEffect::kCancelled);
   gate_->Open();
@@ -142,17 +142,17 @@ TEST_P(ServiceJobsTest, ABlockingJobThatIsStillQueuedIsWithdrawn) {
 // semantics 99
 TEST_P(ServiceJobsTest, RunAndQueueTimeoutsAreClocksOfTheirOwn) {
   core::Submit slow = Job("sleep", "100");
-  slow.options = std::make_unique<core::Options>();
+  slow.options = std::make_unique<values::Options>();
   slow.options->run_timeout = seconds(3);
   slow.options->queue_timeout = seconds(1);
-  const core::FutureId ran = SubmitOk(std::move(slow));
+  const values::FutureId ran = SubmitOk(std::move(slow));
   SubmitOk(Job("gate"));
   SubmitOk(Job("gate"));
   gate_->WaitForArrivals(2);
   core::Submit waits = Job("gate");
-  waits.options = std::make_unique<core::Options>();
+  waits.options = std::make_unique<values::Options>();
   waits.options->queue_timeout = seconds(1);
-  const core::FutureId queued = SubmitOk(std::move(waits));
+  const values::FutureId queued = SubmitOk(std::move(waits));
   const auto pass = [this](base::Duration by) {
     clock_.Advance(by);
     for (auto& loop : loops_) loop->loop().Poke();
@@ -160,12 +160,12 @@ TEST_P(ServiceJobsTest, RunAndQueueTimeoutsAreClocksOfTheirOwn) {
   pass(seconds(2));
   while (View(queued).state == State::kQueued) {
   }
-  EXPECT_EQ(View(queued).outcome->error->kind, core::ErrorKind::kQueueTimedOut);
+  EXPECT_EQ(View(queued).outcome->error->kind, values::ErrorKind::kQueueTimedOut);
   EXPECT_EQ(View(ran).state, State::kRunning);
   pass(seconds(2));
   while (View(ran).state == State::kRunning) {
   }
-  EXPECT_EQ(View(ran).outcome->error->kind, core::ErrorKind::kTimedOut);
+  EXPECT_EQ(View(ran).outcome->error->kind, values::ErrorKind::kTimedOut);
   gate_->Open();
 }
 

@@ -3,7 +3,7 @@
 namespace muster::runtime {
 namespace {
 
-using core::ReturnWhen;
+using values::ReturnWhen;
 
 class ServiceLimitsTest : public ServiceFixture {
  protected:
@@ -15,8 +15,8 @@ TEST_P(ServiceLimitsTest, FuturesPastTheLimitAreRefusedUntilSomeHaveEnded) {
   Service::Options options;
   options.limits.pending_futures_max = 3;
   Start(options);
-  std::vector<core::FutureId> ids;
-  for (int i = 0; i < 3; ++i) ids.push_back(SubmitOk(Spec(core::PromiseSpec{})));
+  std::vector<values::FutureId> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(SubmitOk(Spec(values::PromiseSpec{})));
   EXPECT_EQ(base::ReasonOf(TrySubmit(Job("echo")).status()), base::Reason::kTooManyFutures);
   Settle(ids[0], "x");
   EXPECT_TRUE(TrySubmit(Job("echo")).ok());
@@ -26,10 +26,10 @@ TEST_P(ServiceLimitsTest, ANamespaceThatHoldsTooManyBytesIsRefusedUntilItDeletes
   Service::Options options;
   options.limits.namespace_bytes_max = 5000;
   Start(options);
-  const core::FutureId big = SubmitOk(Job("echo", std::string(6000, 'x')));
+  const values::FutureId big = SubmitOk(Job("echo", std::string(6000, 'x')));
   Quiet();
   EXPECT_EQ(base::ReasonOf(TrySubmit(Job("echo")).status()), base::Reason::kTooManyBytes);
-  const Namespace other = *service_->OpenNamespace("other");
+  const values::Namespace other = *service_->OpenNamespace("other");
   core::Submit elsewhere = Job("echo");
   elsewhere.ns = other.id;
   elsewhere.ns_tag = other.tag;
@@ -44,17 +44,17 @@ TEST_P(ServiceLimitsTest, AFullBlockingQueueRefusesAndLosesNothing) {
   Service::Options options;
   options.blocking_queue_max = 2;
   Start(options);
-  std::vector<core::FutureId> running = {SubmitOk(Job("gate")), SubmitOk(Job("gate"))};
+  std::vector<values::FutureId> running = {SubmitOk(Job("gate")), SubmitOk(Job("gate"))};
   gate_->WaitForArrivals(2);
-  for (const core::FutureId& id : running) {
-    while (View(id).state != core::State::kRunning) {
+  for (const values::FutureId& id : running) {
+    while (View(id).state != values::State::kRunning) {
     }
   }
-  std::vector<core::FutureId> queued = {SubmitOk(Job("gate")), SubmitOk(Job("gate"))};
+  std::vector<values::FutureId> queued = {SubmitOk(Job("gate")), SubmitOk(Job("gate"))};
   EXPECT_EQ(base::ReasonOf(TrySubmit(Job("gate")).status()), base::Reason::kQueueFull);
   gate_->Open();
   Quiet();
-  for (const core::FutureId& id : queued) EXPECT_EQ(View(id).state, core::State::kSucceeded);
+  for (const values::FutureId& id : queued) EXPECT_EQ(View(id).state, values::State::kSucceeded);
 }
 
 TEST_P(ServiceLimitsTest, WaitersAndMembersAndStreamsAreCounted) {
@@ -64,8 +64,8 @@ TEST_P(ServiceLimitsTest, WaitersAndMembersAndStreamsAreCounted) {
   options.limits.wait_members_max = 4;
   options.limits.streams_max = 1;
   Start(options);
-  std::vector<core::FutureId> ids;
-  for (int i = 0; i < 6; ++i) ids.push_back(SubmitOk(Spec(core::PromiseSpec{})));
+  std::vector<values::FutureId> ids;
+  for (int i = 0; i < 6; ++i) ids.push_back(SubmitOk(Spec(values::PromiseSpec{})));
   EXPECT_EQ(base::ReasonOf(Wait(ids, ReturnWhen::kAllCompleted, seconds(0)).status()), base::Reason::kSetTooLarge);
   ids.pop_back();
   EXPECT_EQ(base::ReasonOf(Wait(ids, ReturnWhen::kAllCompleted, seconds(0)).status()), base::Reason::kTooManyWaiters);
@@ -112,11 +112,11 @@ TEST_P(ServiceLimitsTest, ARepetitionIsAnsweredThoughThereIsRoomForNothingNew) {
   options.limits.request_ids_max = 1;
   options.limits.pending_futures_max = 1;
   Start(options);
-  core::Submit first = Spec(core::PromiseSpec{});
+  core::Submit first = Spec(values::PromiseSpec{});
   Request(first, "known");
   const auto made = TrySubmit(std::move(first));
   ASSERT_TRUE(made.ok());
-  core::Submit again = Spec(core::PromiseSpec{});
+  core::Submit again = Spec(values::PromiseSpec{});
   Request(again, "known");
   const auto repeated = TrySubmit(std::move(again));
   ASSERT_TRUE(repeated.ok()) << repeated.status();

@@ -3,16 +3,16 @@
 namespace muster::runtime {
 namespace {
 
-using core::ReturnWhen;
-using core::State;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using values::ReturnWhen;
+using values::State;
 
 class ServiceTest : public ServiceFixture {};
 INSTANTIATE_TEST_SUITE_P(Loops, ServiceTest, EverySetting(), NameOfSetting);
 
 TEST_P(ServiceTest, AJobRunsAndItsResultCanBeReadFromAnyLoop) {
-  const core::FutureId id = SubmitOk(Job("echo", "hello"), 1);
+  const values::FutureId id = SubmitOk(Job("echo", "hello"), 1);
   Quiet();
   const core::FutureView view = View(id, 0);
   EXPECT_EQ(view.state, State::kSucceeded);
@@ -21,8 +21,8 @@ TEST_P(ServiceTest, AJobRunsAndItsResultCanBeReadFromAnyLoop) {
 }
 
 TEST_P(ServiceTest, AFailureKeepsItsTypeAndAThrownExceptionIsAFailure) {
-  const core::FutureId failed = SubmitOk(Job("fail", "too big"));
-  const core::FutureId thrown = SubmitOk(Job("throw"));
+  const values::FutureId failed = SubmitOk(Job("fail", "too big"));
+  const values::FutureId thrown = SubmitOk(Job("throw"));
   Quiet();
   EXPECT_EQ(View(failed).state, State::kFailed);
   EXPECT_EQ(View(failed).outcome->error->type, "ValueError");
@@ -63,7 +63,7 @@ coro::Task<void> LeaveSoon(Service& service, core::Submit command, bool cancel, 
 TEST_P(ServiceTest, ACallerThatLeavesEndsItsCallAndNotTheFuture) {
   absl::Status status;
   core::Submit command = Job("sleep", "5");
-  command.options = std::make_unique<core::Options>();
+  command.options = std::make_unique<values::Options>();
   command.options->group = "g";
   On(0, LeaveSoon(*service_, std::move(command), false, status));
   EXPECT_TRUE(absl::IsCancelled(status));
@@ -80,7 +80,7 @@ TEST_P(ServiceTest, ACallerThatLeavesEndsItsCallAndNotTheFuture) {
 TEST_P(ServiceTest, ACallerThatAskedForItTakesItsFutureAlong) {
   absl::Status status;
   core::Submit command = Job("sleep", "5");
-  command.options = std::make_unique<core::Options>();
+  command.options = std::make_unique<values::Options>();
   command.options->group = "g";
   On(0, LeaveSoon(*service_, std::move(command), true, status));
   Quiet();
@@ -91,14 +91,14 @@ TEST_P(ServiceTest, ACallerThatAskedForItTakesItsFutureAlong) {
 
 // semantics 2, 5, 13
 TEST_P(ServiceTest, APromiseIsSettledFromOutsideAndAJobIsNot) {
-  const core::FutureId promise = SubmitOk(Spec(core::PromiseSpec{}));
-  const core::FutureId job = SubmitOk(Job("sleep", "5"));
+  const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
+  const values::FutureId job = SubmitOk(Job("sleep", "5"));
   Settle(promise, "42");
   EXPECT_EQ(View(promise).outcome->value.body(), "42");
   core::SettlePromise settle;
   settle.ns = ns_.id;
   settle.id = promise;
-  settle.outcome = core::Outcome::Value({});
+  settle.outcome = values::Outcome::Value({});
   core::SettlePromise foreign = settle;
   foreign.id = job;
   EXPECT_EQ(base::ReasonOf(On(0, service_->SettlePromise(settle)).status()), base::Reason::kAlreadyDone);
@@ -113,7 +113,7 @@ TEST_P(ServiceTest, TheSameRequestIdGivesTheSameFutureFromAnyLoop) {
   Request(first, "r1");
   Request(again, "r1");
   Request(other, "r1");
-  const core::FutureId id = SubmitOk(std::move(first), 0);
+  const values::FutureId id = SubmitOk(std::move(first), 0);
   auto answer = TrySubmit(std::move(again), 1);
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->id, id);
@@ -123,13 +123,13 @@ TEST_P(ServiceTest, TheSameRequestIdGivesTheSameFutureFromAnyLoop) {
 
 // semantics 45, 47
 TEST_P(ServiceTest, AGatherOverManyShardsKeepsInputOrderAndDuplicates) {
-  core::GatherSpec gather;
+  values::GatherSpec gather;
   for (int i = 0; i < 20; ++i) {
     gather.members.push_back(SubmitElsewhere(i == 7 ? Job("fail", "7") : Job("echo", std::to_string(i)), i));
   }
   gather.members.push_back(gather.members[3]);
   gather.return_exceptions = true;
-  const core::FutureId id = SubmitOk(Spec(std::move(gather)));
+  const values::FutureId id = SubmitOk(Spec(std::move(gather)));
   Quiet();
   const core::FutureView view = View(id);
   ASSERT_EQ(view.state, State::kSucceeded);
@@ -140,9 +140,9 @@ TEST_P(ServiceTest, AGatherOverManyShardsKeepsInputOrderAndDuplicates) {
 }
 
 TEST_P(ServiceTest, AGatherOfAnUnknownIdIsRefusedWhereverItWouldLive) {
-  core::FutureId unknown = SubmitElsewhere(Job("echo"), 1);
+  values::FutureId unknown = SubmitElsewhere(Job("echo"), 1);
   unknown.sequence += 1000;
-  core::GatherSpec gather;
+  values::GatherSpec gather;
   gather.members = {SubmitElsewhere(Job("echo"), 2), unknown};
   const absl::Status status = TrySubmit(Spec(std::move(gather))).status();
   EXPECT_EQ(base::ReasonOf(status), base::Reason::kFutureNotFound);
@@ -153,7 +153,7 @@ TEST_P(ServiceTest, AGatherOfAnUnknownIdIsRefusedWhereverItWouldLive) {
 TEST_P(ServiceTest, ListPagesThroughAllShardsAndFiltersByState) {
   for (int i = 0; i < 25; ++i) SubmitElsewhere(i % 2 == 0 ? Job("echo") : Job("sleep", "100"), i);
   Quiet();
-  core::ListQuery query;
+  core::ListFutures query;
   query.ns = ns_.id;
   query.max = 10;
   std::vector<size_t> sizes;
@@ -172,8 +172,8 @@ TEST_P(ServiceTest, ListPagesThroughAllShardsAndFiltersByState) {
 }
 
 TEST_P(ServiceTest, DeleteForgetsWhatIsDoneAndRefusesWhatLives) {
-  const core::FutureId done = SubmitElsewhere(Job("echo"), 1);
-  const core::FutureId live = SubmitElsewhere(Job("sleep", "100"), 2);
+  const values::FutureId done = SubmitElsewhere(Job("echo"), 1);
+  const values::FutureId live = SubmitElsewhere(Job("sleep", "100"), 2);
   Quiet();
   core::FutureSet set;
   set.ids = {done, live};
@@ -190,7 +190,7 @@ TEST_P(ServiceTest, DeleteForgetsWhatIsDoneAndRefusesWhatLives) {
 
 // semantics 100
 TEST_P(ServiceTest, WhatIsKeptTooLongIsForgottenAndSaysSo) {
-  const core::FutureId id = SubmitOk(Job("echo"));
+  const values::FutureId id = SubmitOk(Job("echo"));
   Quiet();
   Advance(std::chrono::minutes(59));
   EXPECT_EQ(View(id).state, State::kSucceeded);
@@ -200,13 +200,13 @@ TEST_P(ServiceTest, WhatIsKeptTooLongIsForgottenAndSaysSo) {
 }
 
 TEST_P(ServiceTest, AnotherNamespaceSeesNothing) {
-  const core::FutureId id = SubmitOk(Job("echo"));
-  const Namespace other = *service_->OpenNamespace("other");
+  const values::FutureId id = SubmitOk(Job("echo"));
+  const values::Namespace other = *service_->OpenNamespace("other");
   EXPECT_EQ(base::ReasonOf(On(0, service_->Get(other.id, id, true)).status()), base::Reason::kFutureNotFound);
 }
 
 TEST_P(ServiceTest, ADrainRefusesSubmitsAndTellsWhoeverWaits) {
-  const core::FutureId promise = SubmitOk(Spec(core::PromiseSpec{}));
+  const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
   absl::StatusOr<WaitAnswer> waited;
   base::Thread waiter("waiter", [&] { waited = Wait({promise}, ReturnWhen::kAllCompleted); });
   while (Stats().shards.waits == 0) Quiet();

@@ -3,17 +3,17 @@
 namespace muster::runtime {
 namespace {
 
-using core::ReturnWhen;
-using core::State;
 using testing::ElementsAre;
 using testing::SizeIs;
+using values::ReturnWhen;
+using values::State;
 
 class ServiceWaitTest : public ServiceFixture {
  protected:
   // Promises on as many shards as their number gives.
-  std::vector<core::FutureId> Promises(int count) {
-    std::vector<core::FutureId> ids;
-    for (int i = 0; i < count; ++i) ids.push_back(SubmitElsewhere(Spec(core::PromiseSpec{}), i));
+  std::vector<values::FutureId> Promises(int count) {
+    std::vector<values::FutureId> ids;
+    for (int i = 0; i < count; ++i) ids.push_back(SubmitElsewhere(Spec(values::PromiseSpec{}), i));
     return ids;
   }
   void ExpectNothingLeftBehind() {
@@ -98,7 +98,7 @@ TEST_P(ServiceWaitTest, AWaitForNothingIsRefused) {
   EXPECT_EQ(base::ReasonOf(answer.status()), base::Reason::kEmptySet);
 }
 
-coro::Task<std::vector<std::string>> TakeAll(Service& service, core::NamespaceId ns, core::FutureSet set,
+coro::Task<std::vector<std::string>> TakeAll(Service& service, values::NamespaceId ns, core::FutureSet set,
                                              StreamOptions options, std::string& token, bool& timed_out) {
   std::vector<std::string> taken;
   coro::CancelToken cancel;

@@ -10,8 +10,8 @@
 namespace muster::runtime {
 namespace {
 
-using core::State;
 using ::testing::HasSubstr;
+using values::State;
 
 class StoreTest : public DurableFixture {
  protected:
@@ -86,11 +86,11 @@ class StoreTest : public DurableFixture {
   void FillEveryTable() {
     SubmitOk(Job("echo", "done"));
     SubmitOk(Job("rest", "its input"));
-    const core::FutureId promise = SubmitOk(Spec(core::PromiseSpec{}));
-    core::GatherSpec gather;
+    const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
+    values::GatherSpec gather;
     gather.members = {promise};
     SubmitOk(Spec(gather));
-    const core::FutureId deleted = SubmitOk(Requested(Job("echo", "x"), "remembered"));
+    const values::FutureId deleted = SubmitOk(Requested(Job("echo", "x"), "remembered"));
     LoopsQuiet();
     ASSERT_TRUE(On(0, service_->Delete(ns_.id, SetOf({deleted}))).ok());
     Quiet();
@@ -155,25 +155,25 @@ TEST_P(StoreTest, RowsWithoutAHeaderAndImpossibleShardsAreDataLoss) {
 }
 
 TEST_P(StoreTest, FunctionsKeepTheirNumbersWhenTheRegistrysOrderChanges) {
-  const core::FutureId rests = SubmitOk(Job("rest"));
-  const core::FutureId echoed = SubmitOk(Job("echo", "before"));
+  const values::FutureId rests = SubmitOk(Job("rest"));
+  const values::FutureId echoed = SubmitOk(Job("echo", "before"));
   Quiet();
   const auto stored_before = store_->stored_functions[registry_->Find("echo")->id];
   first_ = {"new-1", "new-2"};  // every other id moves by two
   StartAgain();
-  const core::FunctionId id = registry_->Find("echo")->id;
+  const values::FunctionId id = registry_->Find("echo")->id;
   EXPECT_EQ(store_->stored_functions[id], stored_before);
   EXPECT_NE(id, stored_before);
-  const std::set<core::FunctionId> numbers(store_->stored_functions.begin(), store_->stored_functions.end());
+  const std::set<values::FunctionId> numbers(store_->stored_functions.begin(), store_->stored_functions.end());
   EXPECT_EQ(numbers.size(), registry_->size());
-  for (core::FunctionId each = 0; each < registry_->size(); ++each) {
+  for (values::FunctionId each = 0; each < registry_->size(); ++each) {
     EXPECT_EQ(store_->current_functions[store_->stored_functions[each]], each);
   }
   Quiet();
   EXPECT_EQ(registry_->At(View(rests).function).name, "rest");
   EXPECT_EQ(View(rests).state, State::kRunning);
   EXPECT_EQ(registry_->At(View(echoed).function).name, "echo");
-  const core::FutureId of_new = SubmitOk(Job("new-2", "x"));
+  const values::FutureId of_new = SubmitOk(Job("new-2", "x"));
   Quiet();
   first_.clear();  // what was written under moved ids is read without them
   StartAgain();
@@ -182,7 +182,7 @@ TEST_P(StoreTest, FunctionsKeepTheirNumbersWhenTheRegistrysOrderChanges) {
 }
 
 TEST_P(StoreTest, DoneFuturesOfAMissingFunctionAreStillThere) {
-  const core::FutureId done = SubmitOk(Job("gone", "its value"));
+  const values::FutureId done = SubmitOk(Job("gone", "its value"));
   Quiet();
   has_gone_ = false;
   for (int times = 0; times < 2; ++times) {
@@ -213,7 +213,7 @@ TEST_P(StoreTest, PendingJobsOfAMissingFunctionKeepTheServerFromStarting) {
 }
 
 TEST_P(StoreTest, PendingJobsOfAMissingFunctionFailWhenTheOperatorSaysSo) {
-  const core::FutureId waits = SubmitOk(Job("gone"));
+  const values::FutureId waits = SubmitOk(Job("gone"));
   Quiet();
   has_gone_ = false;
   store_options_.fail_unknown_functions = true;
@@ -266,14 +266,14 @@ TEST_P(StoreTest, RowsThatDoNotFitTogetherAreDataLoss) {
   Rows no_functions = rows;
   std::erase_if(no_functions, [](const auto& row) { return row.first[0] == 'u'; });
   rows::FunctionKey(1000, key);
-  rows::Encode(rows::FunctionRow{"other", core::FunctionKind::kAsync}, value);
+  rows::Encode(rows::FunctionRow{"other", values::FunctionKind::kAsync}, value);
   no_functions[key] = value;
   broken["functions are gone"] = no_functions;
   rows::FunctionKey(100'000, key);
   broken["a function's number out of range"] = rows;
   broken["a function's number out of range"][key] = value;
   value.clear();
-  rows::Encode(rows::FunctionRow{"echo", core::FunctionKind::kAsync}, value);
+  rows::Encode(rows::FunctionRow{"echo", values::FunctionKind::kAsync}, value);
   rows::FunctionKey(999, key);
   broken["a function by two numbers"] = rows;
   broken["a function by two numbers"][key] = value;

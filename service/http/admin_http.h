@@ -1,0 +1,66 @@
+// The admin listener: /metrics, /healthz and /readyz over plain HTTP/1.1, for scrapers, probes and people.
+//
+// It answers GET and HEAD (and POST where a test server offers commands), takes no body, trusts no client: headers are
+// bounded in size, each request, answer and connection in time, connections in number (past the bound the one that has
+// been silent longest is closed, so that a crowd of idle ones can't keep a probe out). It has no TLS and no
+// authentication: keep it on loopback or on a private network.
+//
+// Threading: one thread of its own, on which the pages are made. Lifetime: destruction closes everything and joins.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "service/base/clock.h"
+#include "service/base/function.h"
+
+namespace muster::http {
+
+struct Readiness {
+  bool ready = false;
+  std::string reason;  // why not, in a few words: "starting", "draining"
+};
+
+class AdminServer {
+ public:
+  struct Options {
+    std::string address = "127.0.0.1";  // numeric, or "localhost"
+    std::uint16_t port = 0;             // 0: any free one
+    std::size_t connections_max = 64;
+    std::uint32_t header_bytes_max = 8 * 1024;
+    std::uint32_t requests_max = 1000;                         // on one connection
+    base::Duration request_timeout = std::chrono::seconds(5);  // from the first wait for a request to its last byte
+    base::Duration answer_timeout = std::chrono::seconds(10);
+    base::Duration connection_timeout = std::chrono::minutes(5);
+  };
+  // Called on the listener's thread; must not block for long.
+  struct Pages {
+    base::UniqueFunction<std::string()> metrics;
+    std::string metrics_content_type;
+    base::UniqueFunction<Readiness()> readiness;
+    std::string title;  // of the index: name and version
+    // POST, with the request's target; text for the answer. Empty: POST is refused. For tests only.
+    base::UniqueFunction<absl::StatusOr<std::string>(std::string_view target)> command;
+  };
+
+  // Not OK when the address can't be bound.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(Options options, Pages pages);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // "127.0.0.1:7412", with the port that was bound.
+  std::string address() const;
+
+ private:
+  class Impl;
+  explicit AdminServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace muster::http
