@@ -19,6 +19,7 @@
 #include "service/store/journal.h"
 #include "tests/linearizability/history.h"
 #include "tests/simulation/random.h"
+#include "tests/support/shard_asks.h"
 
 namespace muster::simulation {
 
