@@ -17,7 +17,6 @@
 
 #include "service/app/cgroup.h"
 #include "service/app/gauges.h"
-#include "service/app/grpc_log.h"
 #include "service/app/logging.h"
 #include "service/app/observer.h"
 #include "service/app/signals.h"
@@ -32,6 +31,7 @@
 #include "service/executor/reactor.h"
 #include "service/executor/watchdog.h"
 #include "service/functions/builtins.h"
+#include "service/grpc/log.h"
 #include "service/grpc/server.h"
 #include "service/http/admin_http.h"
 #include "service/jobs/registry.h"
@@ -452,7 +452,7 @@ void Assembly::Drain(int signal) {
 }  // namespace
 
 absl::Status RunServer(const Config& config, const AddFunctions& add) {
-  SendGrpcLogToOurs();
+  grpc_front::SendLogToOurs();
   Assembly assembly(config);
   MUSTER_RETURN_IF_ERROR(assembly.Start(add));
   assembly.Drain(assembly.WaitForSignal());
