@@ -9,6 +9,7 @@
 #include "service/base/reason.h"
 #include "service/coro/sleep.h"
 #include "service/jobs/error.h"
+#include "service/jobs/utf8.h"
 #include "service/runtime/answer.h"
 #include "service/runtime/job_run.h"
 #include "service/runtime/submission.h"
@@ -171,7 +172,7 @@ void AsyncRun::ReportProgress(double fraction, std::string message) {
   progress.id = start_.id;
   progress.attempt = start_.attempt;
   progress.fraction = fraction;
-  progress.message = std::move(message);
+  progress.message = jobs::MendUtf8(std::move(message));
   runner_.Apply(start_.id.shard, std::move(progress));
 }
 
@@ -233,7 +234,7 @@ coro::Task<absl::StatusOr<core::CancelEffect>> AsyncRun::Cancel(values::FutureId
   command.token = answer.request();
   command.ns = start_.ns;
   command.set.ids.push_back(target);
-  command.message = std::move(message);
+  command.message = jobs::MendUtf8(std::move(message));
   runner_.Send(TargetShard(runner_.shared(), target), std::move(command));
   co_await answer;
   if (!answer.effect().refusal.ok()) co_return answer.effect().refusal;

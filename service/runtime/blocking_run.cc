@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "service/jobs/error.h"
+#include "service/jobs/utf8.h"
 #include "service/runtime/blocking_waiter.h"
 #include "service/runtime/job_run.h"
 
@@ -84,9 +85,10 @@ bool BlockingRun::WaitUntilRecordedBlocking() {
 }
 
 void BlockingRun::ReportProgress(double fraction, std::string message) {
+  std::string mended = jobs::MendUtf8(std::move(message));
   base::MutexLock lock(mutex_);
   progress_fraction_ = fraction;
-  progress_message_ = std::move(message);
+  progress_message_ = std::move(mended);
   if (progress_posted_) return;
   progress_posted_ = true;
   runner_.loop().Post([self = shared_from_this()] { self->PostProgress(); });

@@ -108,6 +108,7 @@ absl::StatusOr<values::Namespace> Service::OpenNamespace(std::string_view name) 
 std::string Service::NamespaceName(values::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
 uint64_t Service::NamespaceCount() const { return impl_->shared.namespaces.size(); }
 int64_t Service::BytesHeld() const { return impl_->shared.namespaces.BytesHeldByAll(); }
+int64_t Service::BytesHeld(values::NamespaceId ns) const { return impl_->shared.namespaces.BytesHeld(ns); }
 
 coro::Task<absl::StatusOr<SubmitAnswer>> Service::Submit(core::Submit command) {
   co_return co_await SubmitOn(impl_->Here(), std::move(command));

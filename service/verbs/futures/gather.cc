@@ -9,7 +9,9 @@
 #include "google/protobuf/arena.h"
 
 #include "service/base/status.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
+#include "service/wire/arena.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
@@ -52,7 +54,7 @@ coro::Task<absl::Status> WriteResults(const std::vector<values::OutcomeRef>& res
   size_t at = 0;
   do {
     arena.Reset();
-    pb::GatherResponse& message = *google::protobuf::Arena::CreateMessage<pb::GatherResponse>(&arena);
+    pb::GatherResponse& message = *wire::MakeOn<pb::GatherResponse>(arena);
     message.set_offset(static_cast<uint32_t>(at));
     message.set_total(static_cast<uint32_t>(results.size()));
     wire::Room room(bytes_max - kBesideBytes, 1);
@@ -106,10 +108,10 @@ coro::Task<absl::Status> GatherSet(Rpc& rpc, values::NamespaceId ns, core::Futur
   }
   // Often all are done by now: then there is nothing to wait for, and no order of completion to keep.
   const std::vector<values::OutcomeRef> done = co_await rpc.service.TakeOutcomes(ns, members, return_exceptions);
-  if (!done.empty()) co_return co_await WriteResults(done, rpc.limits().message_bytes_max, out);
+  if (!done.empty()) co_return co_await WriteResults(done, rpc.service.limits().message_bytes_max, out);
   MUSTER_CO_ASSIGN_OR_RETURN(const Gathered gathered, co_await GatherMembers(rpc, ns, members, return_exceptions));
   if (gathered.error != nullptr) co_return co_await WriteError(gathered, members, out);
-  co_return co_await WriteResults(gathered.results, rpc.limits().message_bytes_max, out);
+  co_return co_await WriteResults(gathered.results, rpc.service.limits().message_bytes_max, out);
 }
 
 coro::Task<absl::Status> GatherById(Rpc& rpc, values::NamespaceId ns, values::FutureId id,
@@ -126,7 +128,7 @@ coro::Task<absl::Status> GatherById(Rpc& rpc, values::NamespaceId ns, values::Fu
       co_await rpc.service.Wait(ns, std::move(set), values::ReturnWhen::kAllCompleted, std::nullopt, true, rpc.token));
   const values::OutcomeRef outcome = answer.done.at(0).outcome;
   if (outcome->kind == values::Outcome::Kind::kGathered) {
-    co_return co_await WriteResults(outcome->gathered, rpc.limits().message_bytes_max, out);
+    co_return co_await WriteResults(outcome->gathered, rpc.service.limits().message_bytes_max, out);
   }
   Gathered gathered;
   gathered.error = outcome->error;
@@ -136,22 +138,22 @@ coro::Task<absl::Status> GatherById(Rpc& rpc, values::NamespaceId ns, values::Fu
 }  // namespace
 
 coro::Task<absl::Status> Gather(Rpc& rpc, pb::GatherRequest& request, StreamWriter<pb::GatherResponse>& out) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
+  MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
   if (request.target_case() == pb::GatherRequest::kGatherId) {
     if (request.return_exceptions()) {
       co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("return_exceptions"),
                                   "is not for gather_id: that gather has its own");
     }
     MUSTER_CO_ASSIGN_OR_RETURN(const values::FutureId id, wire::ToId(request.gather_id(), wire::Path("gather_id")));
-    co_return co_await GatherById(rpc, ns.id, id, out);
+    co_return co_await GatherById(rpc, entry.ns.id, id, out);
   }
   if (request.target_case() != pb::GatherRequest::kSet) {
     co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("target"),
                                 "is missing; give a set or a gather_id");
   }
-  MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set, wire::ToSet(*request.mutable_set(), rpc.limits(),
+  MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set, wire::ToSet(*request.mutable_set(), entry.limits,
                                                               wire::EmptySet::kAllowed, wire::Path("set")));
-  co_return co_await GatherSet(rpc, ns.id, std::move(set), request.return_exceptions(), out);
+  co_return co_await GatherSet(rpc, entry.ns.id, std::move(set), request.return_exceptions(), out);
 }
 
 }  // namespace muster::verbs

@@ -5,6 +5,7 @@
 
 #include "service/base/status.h"
 #include "service/coro/scope.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 #include "service/wire/status.h"
@@ -27,35 +28,22 @@ coro::Task<void> SubmitOne(runtime::Service& service, core::Submit command, size
 
 }  // namespace
 
-coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  const wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
-  MUSTER_CO_ASSIGN_OR_RETURN(wire::Submission submission,
-                             wire::ToSubmit(context, *request.mutable_future(), nullptr, wire::Path("future")));
-  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::SubmitAnswer answer,
-                             co_await rpc.service.Submit(std::move(submission.command)));
-  response.set_id(answer.id.ToText());
-  response.set_state(wire::FromState(answer.state));
-  response.set_deduplicated(answer.deduplicated);
-  co_return absl::OkStatus();
-}
-
 coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, pb::SubmitBatchResponse& response) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
+  MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
   const int count = request.futures_size();
-  if (count > static_cast<int64_t>(rpc.limits().batch_max)) {
+  if (count > static_cast<int64_t>(entry.limits.batch_max)) {
     co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("futures"),
                                 fmt::format("{} items; at most {} go into one batch, so send several or use Run", count,
-                                            rpc.limits().batch_max));
+                                            entry.limits.batch_max));
   }
   if (!request.defaults().request_id().empty()) {
     co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("defaults.request_id"),
                                 "would make all items one future; give each its own");
   }
-  const wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  const wire::SubmitContext context = SubmitContextOf(rpc, entry.ns);
   // So that the answer fits into a message even when every item is refused.
   constexpr size_t kItemBytes = 64;
-  const size_t share = rpc.limits().message_bytes_max / static_cast<size_t>(std::max(count, 1));
+  const size_t share = entry.limits.message_bytes_max / static_cast<size_t>(std::max(count, 1));
   const size_t message_max = std::max(share, 2 * kItemBytes) - kItemBytes;
   response.mutable_items()->Reserve(count);
   // All at once, so that they share commits; in order, as they are made ready in order.

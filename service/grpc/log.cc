@@ -1,4 +1,4 @@
-#include "service/app/grpc_log.h"
+#include "service/grpc/log.h"
 
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
@@ -6,7 +6,7 @@
 
 #include "service/base/log.h"
 
-namespace muster::app {
+namespace muster::grpc_front {
 
 #if GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR < 65
 
@@ -23,12 +23,12 @@ void Take(gpr_log_func_args* entry) {
 
 }  // namespace
 
-void SendGrpcLogToOurs() { gpr_set_log_function(&Take); }
+void SendLogToOurs() { gpr_set_log_function(&Take); }
 
 #else
 
-void SendGrpcLogToOurs() {}
+void SendLogToOurs() {}
 
 #endif
 
-}  // namespace muster::app
+}  // namespace muster::grpc_front

@@ -4,6 +4,7 @@
 #include "fmt/format.h"
 
 #include "service/base/status.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 
@@ -36,8 +37,8 @@ absl::Status Fill(const runtime::WaitAnswer& answer, const values::Limits& limit
 }  // namespace
 
 coro::Task<absl::Status> Wait(Rpc& rpc, pb::WaitRequest& request, pb::WaitResponse& response) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  const values::Limits& limits = rpc.limits();
+  MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
+  const values::Limits& limits = entry.limits;
   MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set,
                              wire::ToSet(*request.mutable_set(), limits, wire::EmptySet::kRefused, wire::Path("set")));
   MUSTER_CO_ASSIGN_OR_RETURN(const values::ReturnWhen return_when, wire::ToReturnWhen(request.return_when()));
@@ -51,7 +52,7 @@ coro::Task<absl::Status> Wait(Rpc& rpc, pb::WaitRequest& request, pb::WaitRespon
   const std::optional<base::Duration> poll = capped ? limits.poll_max : *timeout;
   MUSTER_CO_ASSIGN_OR_RETURN(
       const runtime::WaitAnswer answer,
-      co_await rpc.service.Wait(ns.id, std::move(set), return_when, poll, take_outcomes, rpc.token));
+      co_await rpc.service.Wait(entry.ns.id, std::move(set), return_when, poll, take_outcomes, rpc.token));
   const pb::WaitEnd ran_out = capped ? pb::WAIT_END_POLL_AGAIN : pb::WAIT_END_TIMED_OUT;
   response.set_end(answer.timed_out ? ran_out : pb::WAIT_END_SATISFIED);
   co_return Fill(answer, limits, response);

@@ -1,4 +1,4 @@
-#include "service/grpc/detail/methods.h"
+#include "service/grpc/detail/byte_calls.h"
 
 #include <grpcpp/support/proto_buffer_reader.h>
 

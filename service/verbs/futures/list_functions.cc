@@ -1,41 +1,18 @@
 #include <algorithm>
-#include <string>
 #include <vector>
 
-#include "fmt/format.h"
-
 #include "service/base/status.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
+#include "service/verbs/page.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
-namespace {
-
-constexpr uint32_t kPageDefault = 100;
-constexpr uint32_t kPageMax = 1000;
-
-}  // namespace
-
-coro::Task<absl::Status> GetServerInfo(Rpc& rpc, pb::GetServerInfoRequest&, pb::GetServerInfoResponse& response) {
-  const ServerInfo& info = rpc.shared.info;
-  response.set_version(info.version);
-  response.set_instance_id(info.instance_id);
-  response.set_durability(wire::FromDurability(info.durability));
-  wire::FromLimits(rpc.limits(), *response.mutable_limits());
-  for (const std::string& feature : info.features) response.add_features(feature);
-  *response.mutable_time() = wire::FromInstant(rpc.service.clock().Now());
-  response.set_manual_clock(std::find(info.features.begin(), info.features.end(), "manual_clock") !=
-                            info.features.end());
-  co_return absl::OkStatus();
-}
 
 coro::Task<absl::Status> ListFunctions(Rpc& rpc, pb::ListFunctionsRequest& request,
                                        pb::ListFunctionsResponse& response) {
-  if (request.page_size() > kPageMax) {
-    co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("page_size"),
-                                fmt::format("{} is over the limit; ask for at most {} and follow next_page_token",
-                                            request.page_size(), kPageMax));
-  }
+  const ServerEntry entry = Enter(rpc);
+  MUSTER_CO_ASSIGN_OR_RETURN(uint32_t left, PageSize(request.page_size()));
   const std::vector<const jobs::Function*> functions = rpc.service.registry().Sorted();
   // A page token is the name of the last function before the page.
   auto next = functions.begin();
@@ -47,8 +24,8 @@ coro::Task<absl::Status> ListFunctions(Rpc& rpc, pb::ListFunctionsRequest& reque
     }
     ++next;
   }
-  uint64_t bytes_left = rpc.limits().message_bytes_max;
-  for (uint32_t left = request.page_size() == 0 ? kPageDefault : request.page_size(); left > 0; --left) {
+  uint64_t bytes_left = entry.limits.message_bytes_max;
+  for (; left > 0; --left) {
     if (next == functions.end()) co_return absl::OkStatus();
     pb::Function& out = *response.add_functions();
     out.set_name((*next)->name);

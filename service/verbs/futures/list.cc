@@ -3,14 +3,13 @@
 #include "fmt/format.h"
 
 #include "service/base/status.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
+#include "service/verbs/page.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
 namespace {
-
-constexpr uint32_t kPageDefault = 100;
-constexpr uint32_t kPageMax = 1000;
 
 absl::StatusOr<uint32_t> ToStateMask(const pb::ListRequest& request) {
   uint32_t mask = 0;
@@ -49,31 +48,15 @@ absl::StatusOr<core::ListFutures> ToQuery(const Rpc& rpc, values::Namespace ns, 
                              fmt::format("{} labels; a future has at most 32", request.labels_size()));
   }
   query.labels.insert(request.labels().begin(), request.labels().end());
-  if (request.page_size() > kPageMax) {
-    return wire::RefuseField(base::Reason::kInvalidField, wire::Path("page_size"),
-                             fmt::format("{} is over the limit; ask for at most {} and follow next_page_token",
-                                         request.page_size(), kPageMax));
-  }
-  query.max = request.page_size() == 0 ? kPageDefault : request.page_size();
+  MUSTER_ASSIGN_OR_RETURN(query.max, PageSize(request.page_size()));
   return query;
 }
 
 }  // namespace
 
-coro::Task<absl::Status> Get(Rpc& rpc, pb::GetRequest& request, pb::GetResponse& response) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::FutureId id, wire::ToId(request.id(), wire::Path("id")));
-  MUSTER_CO_ASSIGN_OR_RETURN(const bool take_outcome, wire::ToView(request.view()));
-  MUSTER_CO_ASSIGN_OR_RETURN(const core::FutureView view, co_await rpc.service.Get(ns.id, id, take_outcome));
-  wire::Room room(rpc.limits().message_bytes_max, 2);
-  wire::FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room,
-                 *response.mutable_future());
-  co_return absl::OkStatus();
-}
-
 coro::Task<absl::Status> List(Rpc& rpc, pb::ListRequest& request, pb::ListResponse& response) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  MUSTER_CO_ASSIGN_OR_RETURN(core::ListFutures query, ToQuery(rpc, ns, request));
+  MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
+  MUSTER_CO_ASSIGN_OR_RETURN(core::ListFutures query, ToQuery(rpc, entry.ns, request));
   // A page's token stands for its end, so a page that does not fit into a message is asked for again, smaller.
   for (;; query.max = query.max / 2) {
     MUSTER_CO_ASSIGN_OR_RETURN(runtime::ListAnswer answer, co_await rpc.service.List(query, request.page_token()));
@@ -86,7 +69,7 @@ coro::Task<absl::Status> List(Rpc& rpc, pb::ListRequest& request, pb::ListRespon
                      *response.add_futures());
     }
     response.set_next_page_token(std::move(answer.next_page_token));
-    if (response.ByteSizeLong() <= rpc.limits().message_bytes_max || query.max == 1) break;
+    if (response.ByteSizeLong() <= entry.limits.message_bytes_max || query.max == 1) break;
   }
   co_return absl::OkStatus();
 }

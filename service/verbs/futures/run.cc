@@ -15,7 +15,9 @@
 #include "service/base/status.h"
 #include "service/coro/event.h"
 #include "service/coro/scope.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
+#include "service/verbs/stream_place.h"
 #include "service/wire/convert.h"
 #include "service/wire/run_codec.h"
 
@@ -33,9 +35,9 @@ class RunStream final : private ReadReceiver {
   RunStream(Rpc& rpc, ByteStream& stream)
       : rpc_(rpc),
         stream_(stream),
-        context_(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, values::Namespace()),
-        credits_(rpc.limits().run_credits),
-        reader_(rpc.service.registry(), rpc.limits().payload_bytes_max) {}
+        context_(SubmitContextOf(rpc, values::Namespace())),
+        credits_(rpc.service.limits().run_credits),
+        reader_(rpc.service.registry(), rpc.service.limits().payload_bytes_max) {}
 
   coro::Task<absl::Status> Serve();
 
@@ -147,7 +149,7 @@ void RunStream::OnRead(bool ok) {
 // Past the cap of unsent bytes it stops, and the transport's flow control reaches the client.
 void RunStream::ReadOn() {
   if (reading_ || half_closed_ || !failure_.ok()) return;
-  if (unsent_bytes_ > rpc_.limits().stream_buffer_bytes_max) return;
+  if (unsent_bytes_ > rpc_.service.limits().stream_buffer_bytes_max) return;
   reading_ = true;
   stream_.StartRead(*this);
 }
@@ -171,7 +173,8 @@ absl::Status RunStream::Take(std::string_view message) {
 }
 
 absl::Status RunStream::Open(pb::RunOpen& open) {
-  MUSTER_ASSIGN_OR_RETURN(context_.ns, rpc_.OpenNamespace(open.namespace_()));
+  MUSTER_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc_, open.namespace_()));
+  context_.ns = entry.ns;
   const wire::Path field("open");
   MUSTER_RETURN_IF_ERROR(wire::CheckText(open.session(), kSessionMax, wire::Path(field, "session")));
   if (!open.defaults().request_id().empty()) {
@@ -318,7 +321,7 @@ void RunStream::PushRefusal(uint64_t tag, absl::Status refusal) {
 void RunStream::Fill() {
   writer_.Clear();
   writer_.Credits(std::exchange(credits_due_, 0));
-  const uint64_t bytes_max = rpc_.limits().message_bytes_max - kBesideBytes;
+  const uint64_t bytes_max = rpc_.service.limits().message_bytes_max - kBesideBytes;
   const uint64_t accepted_bytes = FillAccepted(bytes_max / 2);
   if (!accepted_.empty()) return;  // nobody hears of an end before the acceptance
   wire::Room room(bytes_max - accepted_bytes, 3);
@@ -417,8 +420,7 @@ coro::Task<absl::Status> RunStream::Serve() {
 }  // namespace
 
 coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream) {
-  const StreamPlace place(rpc);
-  MUSTER_CO_RETURN_IF_ERROR(place.status());
+  MUSTER_CO_ASSIGN_OR_RETURN(const StreamPlace place, TakeStreamPlace(rpc));
   rpc.shared.runs_open.Add();
   RunStream run(rpc, stream);
   absl::Status status = co_await run.Serve();

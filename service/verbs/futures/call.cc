@@ -7,7 +7,9 @@
 #include "google/protobuf/arena.h"
 
 #include "service/base/status.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
+#include "service/wire/arena.h"
 #include "service/wire/convert.h"
 #include "service/wire/format.h"
 #include "service/wire/plain.h"
@@ -17,7 +19,7 @@ namespace muster::verbs {
 namespace {
 
 wire::SubmitContext ContextOf(const Rpc& rpc, const values::Namespace& ns) {
-  wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  wire::SubmitContext context = SubmitContextOf(rpc, ns);
   context.attached = true;
   context.default_retention = wire::kAttachedRetention;
   return context;
@@ -48,10 +50,10 @@ absl::StatusOr<wire::Submission> Read(Rpc& rpc, std::string_view bytes) {
   std::string_view future;
   wire::PlainSpec plain;
   if (ReadUsual(bytes, name_space, future) &&
-      wire::PlainSpecReader(rpc.service.registry(), rpc.limits().payload_bytes_max).Read(future, plain)) {
-    MUSTER_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(name_space));
+      wire::PlainSpecReader(rpc.service.registry(), rpc.service.limits().payload_bytes_max).Read(future, plain)) {
+    MUSTER_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, name_space));
     wire::Submission submission;
-    submission.command = wire::PlainCall(ContextOf(rpc, ns), *plain.function, wire::InputOf(plain));
+    submission.command = wire::PlainCall(ContextOf(rpc, entry.ns), *plain.function, wire::InputOf(plain));
     return submission;
   }
   // Most have room for all their parts here.
@@ -60,12 +62,12 @@ absl::StatusOr<wire::Submission> Read(Rpc& rpc, std::string_view bytes) {
   in_place.initial_block = first;
   in_place.initial_block_size = sizeof first;
   google::protobuf::Arena arena(in_place);
-  auto& request = *google::protobuf::Arena::CreateMessage<pb::CallRequest>(&arena);
+  auto& request = *wire::MakeOn<pb::CallRequest>(arena);
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return wire::RefuseMalformed("the request", "CallRequest", bytes.size());
   }
-  MUSTER_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  return wire::ToSubmit(ContextOf(rpc, ns), *request.mutable_future(), nullptr, wire::Path("future"));
+  MUSTER_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
+  return wire::ToSubmit(ContextOf(rpc, entry.ns), *request.mutable_future(), nullptr, wire::Path("future"));
 }
 
 void Write(const core::Completion& completion, uint64_t bytes_max, wire::Buffer& response) {
@@ -89,7 +91,7 @@ coro::Task<absl::Status> Call(Rpc& rpc, std::string_view request, wire::Buffer& 
   MUSTER_CO_ASSIGN_OR_RETURN(
       const core::Completion completion,
       co_await rpc.service.Call(std::move(submission.command), rpc.token, submission.cancel_on_disconnect));
-  Write(completion, rpc.limits().message_bytes_max, response);
+  Write(completion, rpc.service.limits().message_bytes_max, response);
   co_return absl::OkStatus();
 }
 

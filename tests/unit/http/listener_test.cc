@@ -1,4 +1,4 @@
-#include "service/http/admin_http.h"
+#include "service/http/listener.h"
 
 #include <atomic>
 #include <string>
@@ -11,6 +11,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "service/http/admin_pages.h"
+#include "service/http/router.h"
 
 namespace muster::http {
 namespace {
@@ -86,21 +89,20 @@ class Client {
   bool closed_ = false;
 };
 
-class AdminHttp : public ::testing::Test {
+class AdminPort : public ::testing::Test {
  protected:
-  void Start(AdminServer::Options options = {}) {
-    AdminServer::Pages pages;
+  void Start(ListenerOptions options = {}) {
+    AdminPages pages;
     pages.metrics = [this] { return metrics_; };
     pages.metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
     pages.readiness = [this] { return Readiness{ready_.load(), "draining"}; };
     pages.title = "musterd 1.2.3";
+    Router router;
+    AddAdminPages(router, std::move(pages));
     if (commands_) {
-      pages.command = [](std::string_view target) -> absl::StatusOr<std::string> {
-        if (target != "/do/it") return absl::NotFoundError("no such command");
-        return std::string("done\n");
-      };
+      router.Add(Method::kPost, "/do/it", [](std::string_view) { return AnswerOf(std::string("done\n")); });
     }
-    auto server = AdminServer::Start(std::move(options), std::move(pages));
+    auto server = Listener::Start(std::move(options), std::move(router));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -113,10 +115,10 @@ class AdminHttp : public ::testing::Test {
   std::string metrics_ = "muster_waits_open 3\n";
   std::atomic<bool> ready_{true};
   bool commands_ = false;
-  std::unique_ptr<AdminServer> server_;
+  std::unique_ptr<Listener> server_;
 };
 
-TEST_F(AdminHttp, ServesItsPages) {
+TEST_F(AdminPort, ServesItsPages) {
   Start();
   EXPECT_THAT(server_->address(), StartsWith("127.0.0.1:"));
   const std::string metrics = Get("/metrics");
@@ -130,7 +132,7 @@ TEST_F(AdminHttp, ServesItsPages) {
   EXPECT_THAT(Get("/../../etc/passwd"), StartsWith("HTTP/1.1 404 "));
 }
 
-TEST_F(AdminHttp, ReadinessSaysWhyNot) {
+TEST_F(AdminPort, ReadinessSaysWhyNot) {
   Start();
   EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 200 "));
   ready_ = false;
@@ -139,7 +141,7 @@ TEST_F(AdminHttp, ReadinessSaysWhyNot) {
   EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 ")) << "liveness does not fail while draining";
 }
 
-TEST_F(AdminHttp, HeadHasTheLengthAndNoBody) {
+TEST_F(AdminPort, HeadHasTheLengthAndNoBody) {
   Start();
   Client client(server_->address());
   client.Send("HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -148,7 +150,7 @@ TEST_F(AdminHttp, HeadHasTheLengthAndNoBody) {
   EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
 }
 
-TEST_F(AdminHttp, OtherMethodsAndBodiesAreRefused) {
+TEST_F(AdminPort, OtherMethodsAndBodiesAreRefused) {
   Start();
   for (const char* method : {"POST", "DELETE", "OPTIONS", "NONSENSE"}) {
     Client client(server_->address());
@@ -166,7 +168,7 @@ TEST_F(AdminHttp, OtherMethodsAndBodiesAreRefused) {
   EXPECT_THAT(chunked.ReadToEnd(), StartsWith("HTTP/1.1 413 "));
 }
 
-TEST_F(AdminHttp, CommandsArePostedWhereThereAreAny) {
+TEST_F(AdminPort, CommandsArePostedWhereThereAreAny) {
   commands_ = true;
   Start();
   const auto post = [&](const std::string& target) {
@@ -176,10 +178,13 @@ TEST_F(AdminHttp, CommandsArePostedWhereThereAreAny) {
   };
   EXPECT_THAT(post("/do/it"), EndsWith("\r\n\r\ndone\n"));
   EXPECT_THAT(post("/do/that"), StartsWith("HTTP/1.1 404 "));
+  Client other(server_->address());
+  other.Send("PUT /do/it HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(other.ReadToEnd(), HasSubstr("Allow: GET, HEAD, POST\r\n"));
   EXPECT_THAT(Get("/do/it"), StartsWith("HTTP/1.1 404 "));
 }
 
-TEST_F(AdminHttp, GarbageIsAnsweredAndClosed) {
+TEST_F(AdminPort, GarbageIsAnsweredAndClosed) {
   Start();
   const std::string garbage[] = {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
                                  "GET\r\n\r\n",
@@ -197,7 +202,7 @@ TEST_F(AdminHttp, GarbageIsAnsweredAndClosed) {
   EXPECT_THAT(Get("/healthz"), EndsWith("ok\n"));
 }
 
-TEST_F(AdminHttp, HugeHeadersAreRefused) {
+TEST_F(AdminPort, HugeHeadersAreRefused) {
   Start();
   Client one(server_->address());
   one.Send("GET / HTTP/1.1\r\nX: " + std::string(100'000, 'a'));
@@ -212,7 +217,7 @@ TEST_F(AdminHttp, HugeHeadersAreRefused) {
   EXPECT_THAT(target.ReadToEnd(), StartsWith("HTTP/1.1 4"));
 }
 
-TEST_F(AdminHttp, PipelinedRequestsAreAnsweredInOrderOnOneConnection) {
+TEST_F(AdminPort, PipelinedRequestsAreAnsweredInOrderOnOneConnection) {
   Start();
   Client client(server_->address());
   std::string requests;
@@ -225,8 +230,8 @@ TEST_F(AdminHttp, PipelinedRequestsAreAnsweredInOrderOnOneConnection) {
   EXPECT_GT(answers.find("HTTP/1.1 404"), answers.rfind("HTTP/1.1 200"));
 }
 
-TEST_F(AdminHttp, AConnectionServesABoundedNumberOfRequests) {
-  AdminServer::Options options;
+TEST_F(AdminPort, AConnectionServesABoundedNumberOfRequests) {
+  ListenerOptions options;
   options.requests_max = 3;
   Start(options);
   Client client(server_->address());
@@ -237,8 +242,8 @@ TEST_F(AdminHttp, AConnectionServesABoundedNumberOfRequests) {
   EXPECT_EQ(count, 3u);
 }
 
-TEST_F(AdminHttp, ASilentOrDrippingClientIsCutOff) {
-  AdminServer::Options options;
+TEST_F(AdminPort, ASilentOrDrippingClientIsCutOff) {
+  ListenerOptions options;
   options.request_timeout = std::chrono::milliseconds(150);
   Start(options);
   Client silent(server_->address());
@@ -255,9 +260,9 @@ TEST_F(AdminHttp, ASilentOrDrippingClientIsCutOff) {
   EXPECT_FALSE(open);
 }
 
-TEST_F(AdminHttp, AClientThatReadsNothingIsCutOff) {
+TEST_F(AdminPort, AClientThatReadsNothingIsCutOff) {
   metrics_.assign(64 << 20, 'm');
-  AdminServer::Options options;
+  ListenerOptions options;
   options.answer_timeout = std::chrono::milliseconds(150);
   options.connections_max = 1;
   Start(options);
@@ -268,8 +273,8 @@ TEST_F(AdminHttp, AClientThatReadsNothingIsCutOff) {
   EXPECT_LT(lazy.ReadToEnd().size(), metrics_.size());
 }
 
-TEST_F(AdminHttp, ACrowdOfIdleConnectionsKeepsNobodyOut) {
-  AdminServer::Options options;
+TEST_F(AdminPort, ACrowdOfIdleConnectionsKeepsNobodyOut) {
+  ListenerOptions options;
   options.connections_max = 8;
   options.request_timeout = std::chrono::minutes(1);  // nobody is closed for being slow
   Start(options);
@@ -282,7 +287,7 @@ TEST_F(AdminHttp, ACrowdOfIdleConnectionsKeepsNobodyOut) {
   EXPECT_EQ(crowd.front()->ReadToEnd(), "") << "the one that was silent longest went first";
 }
 
-TEST_F(AdminHttp, StoppingClosesOpenConnections) {
+TEST_F(AdminPort, StoppingClosesOpenConnections) {
   Start();
   Client idle(server_->address());
   Client used(server_->address());
@@ -295,15 +300,15 @@ TEST_F(AdminHttp, StoppingClosesOpenConnections) {
   EXPECT_TRUE(idle.closed_by_server());
 }
 
-TEST_F(AdminHttp, AnAddressInUseIsAnErrorThatSaysSo) {
+TEST_F(AdminPort, AnAddressInUseIsAnErrorThatSaysSo) {
   Start();
-  AdminServer::Options options;
+  ListenerOptions options;
   options.port = static_cast<uint16_t>(std::stoi(server_->address().substr(server_->address().rfind(':') + 1)));
-  const auto second = AdminServer::Start(options, {});
+  const auto second = Listener::Start(options, {});
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("can't bind 127.0.0.1:"));
   options.address = "example.org";
-  EXPECT_THAT(std::string(AdminServer::Start(options, {}).status().message()), HasSubstr("no numeric address"));
+  EXPECT_THAT(std::string(Listener::Start(options, {}).status().message()), HasSubstr("no numeric address"));
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 
 #include "service/base/status.h"
 #include "service/coro/timeout.h"
+#include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
+#include "service/verbs/stream_place.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
@@ -95,7 +97,7 @@ coro::Task<absl::Status> Delivery::WriteBatch(Batch batch) {
 
 // Adds completions from `at` on while they fit; the position behind the last.
 size_t Delivery::Fill(const Batch& batch, size_t at) {
-  const uint64_t bytes_max = rpc_.limits().message_bytes_max;
+  const uint64_t bytes_max = rpc_.service.limits().message_bytes_max;
   wire::Room room(bytes_max - std::min(bytes_max / 2, kBesideBytes), 2);
   for (; at < batch.completions.size(); ++at) {
     const bool first = message_.completions_size() == 0;
@@ -119,7 +121,7 @@ coro::Task<absl::Status> Delivery::WriteProgress() {
     pb::Progress& progress = (*message_.mutable_progress())[view.id.ToText()];
     wire::FromProgress(view, progress);
     bytes += progress.ByteSizeLong() + kCompletionBytesMin;
-    if (bytes > rpc_.limits().message_bytes_max / 2) break;
+    if (bytes > rpc_.service.limits().message_bytes_max / 2) break;
   }
   message_.set_remaining(static_cast<uint32_t>(remaining_));
   message_.set_resume_token(resume_token_);
@@ -146,10 +148,9 @@ absl::StatusOr<std::optional<base::Duration>> ToProgressInterval(const pb::AsCom
 
 coro::Task<absl::Status> AsCompleted(Rpc& rpc, pb::AsCompletedRequest& request,
                                      StreamWriter<pb::AsCompletedResponse>& out) {
-  const StreamPlace place(rpc);
-  MUSTER_CO_RETURN_IF_ERROR(place.status());
-  MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  const values::Limits& limits = rpc.limits();
+  MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
+  MUSTER_CO_ASSIGN_OR_RETURN(const StreamPlace place, TakeStreamPlace(rpc));
+  const values::Limits& limits = entry.limits;
   MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set,
                              wire::ToSet(*request.mutable_set(), limits, wire::EmptySet::kAllowed, wire::Path("set")));
   runtime::StreamOptions options;
@@ -162,7 +163,7 @@ coro::Task<absl::Status> AsCompleted(Rpc& rpc, pb::AsCompletedRequest& request,
   MUSTER_CO_ASSIGN_OR_RETURN(const std::optional<base::Duration> interval, ToProgressInterval(request, limits));
   options.resume_token = request.resume_token();
   MUSTER_CO_ASSIGN_OR_RETURN(std::unique_ptr<runtime::CompletionStream> stream,
-                             co_await rpc.service.AsCompleted(ns.id, std::move(set), std::move(options)));
+                             co_await rpc.service.AsCompleted(entry.ns.id, std::move(set), std::move(options)));
   Delivery delivery(rpc, out, std::move(stream), std::move(*request.mutable_resume_token()), interval);
   co_return co_await delivery.Run();
 }
