@@ -17,7 +17,7 @@ namespace muster::verbs {
 namespace {
 
 wire::SubmitContext ContextOf(const Rpc& rpc, const values::Namespace& ns) {
-  wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  wire::SubmitContext context(rpc.limits(), rpc.service.directory(), rpc.shared.info.durability, ns);
   context.attached = true;
   context.default_retention = wire::kAttachedRetention;
   return context;
@@ -48,7 +48,7 @@ absl::StatusOr<wire::Submission> Read(Rpc& rpc, std::string_view bytes) {
   std::string_view future;
   wire::PlainSpec plain;
   if (ReadUsual(bytes, name_space, future) &&
-      wire::PlainSpecReader(rpc.service.registry(), rpc.limits().payload_bytes_max).Read(future, plain)) {
+      wire::PlainSpecReader(rpc.service.directory(), rpc.limits().payload_bytes_max).Read(future, plain)) {
     MUSTER_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(name_space));
     wire::Submission submission;
     submission.command = wire::PlainCall(ContextOf(rpc, ns), *plain.function, wire::InputOf(plain));

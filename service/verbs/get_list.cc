@@ -33,7 +33,7 @@ absl::StatusOr<core::ListFutures> ToQuery(const Rpc& rpc, values::Namespace ns, 
   query.ns = ns.id;
   MUSTER_ASSIGN_OR_RETURN(query.state_mask, ToStateMask(request));
   if (!request.function().empty()) {
-    const jobs::Function* function = rpc.service.registry().Find(request.function());
+    const dispatch::Function* function = rpc.service.directory().Find(request.function());
     if (function == nullptr) {
       MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), 128, wire::Path("function")));
       return wire::RefuseField(
@@ -66,7 +66,7 @@ coro::Task<absl::Status> Get(Rpc& rpc, pb::GetRequest& request, pb::GetResponse&
   MUSTER_CO_ASSIGN_OR_RETURN(const bool take_outcome, wire::ToView(request.view()));
   MUSTER_CO_ASSIGN_OR_RETURN(const core::FutureView view, co_await rpc.service.Get(ns.id, id, take_outcome));
   wire::Room room(rpc.limits().message_bytes_max, 2);
-  wire::FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room,
+  wire::FromView(view, rpc.name_space, rpc.service.directory(), rpc.shared.info.durability, room,
                  *response.mutable_future());
   co_return absl::OkStatus();
 }
@@ -82,7 +82,7 @@ coro::Task<absl::Status> List(Rpc& rpc, pb::ListRequest& request, pb::ListRespon
     for (core::FutureView& view : answer.futures) {
       wire::Room room(0, 2);
       view.outcome = nullptr;
-      wire::FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room,
+      wire::FromView(view, rpc.name_space, rpc.service.directory(), rpc.shared.info.durability, room,
                      *response.add_futures());
     }
     response.set_next_page_token(std::move(answer.next_page_token));

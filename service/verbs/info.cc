@@ -36,7 +36,7 @@ coro::Task<absl::Status> ListFunctions(Rpc& rpc, pb::ListFunctionsRequest& reque
                                 fmt::format("{} is over the limit; ask for at most {} and follow next_page_token",
                                             request.page_size(), kPageMax));
   }
-  const std::vector<const jobs::Function*> functions = rpc.service.registry().Sorted();
+  const std::vector<const jobs::Function*> functions = rpc.service.directory().Sorted();
   // A page token is the name of the last function before the page.
   auto next = functions.begin();
   if (!request.page_token().empty()) {

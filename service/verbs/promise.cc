@@ -27,7 +27,7 @@ coro::Task<absl::StatusOr<pb::FutureState>> Settle(Rpc& rpc, const std::string& 
 coro::Task<absl::Status> CreatePromise(Rpc& rpc, pb::CreatePromiseRequest& request,
                                        pb::CreatePromiseResponse& response) {
   MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  const wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  const wire::SubmitContext context(rpc.limits(), rpc.service.directory(), rpc.shared.info.durability, ns);
   MUSTER_CO_ASSIGN_OR_RETURN(core::Submit command,
                              wire::ToPromise(context, *request.mutable_options(), wire::Path("options")));
   MUSTER_CO_ASSIGN_OR_RETURN(const runtime::SubmitAnswer answer, co_await rpc.service.Submit(std::move(command)));

@@ -33,9 +33,9 @@ class RunStream final : private ReadReceiver {
   RunStream(Rpc& rpc, ByteStream& stream)
       : rpc_(rpc),
         stream_(stream),
-        context_(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, values::Namespace()),
+        context_(rpc.limits(), rpc.service.directory(), rpc.shared.info.durability, values::Namespace()),
         credits_(rpc.limits().run_credits),
-        reader_(rpc.service.registry(), rpc.limits().payload_bytes_max) {}
+        reader_(rpc.service.directory(), rpc.limits().payload_bytes_max) {}
 
   coro::Task<absl::Status> Serve();
 

@@ -29,7 +29,7 @@ coro::Task<void> SubmitOne(runtime::Service& service, core::Submit command, size
 
 coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response) {
   MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
-  const wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  const wire::SubmitContext context(rpc.limits(), rpc.service.directory(), rpc.shared.info.durability, ns);
   MUSTER_CO_ASSIGN_OR_RETURN(wire::Submission submission,
                              wire::ToSubmit(context, *request.mutable_future(), nullptr, wire::Path("future")));
   MUSTER_CO_ASSIGN_OR_RETURN(const runtime::SubmitAnswer answer,
@@ -52,7 +52,7 @@ coro::Task<absl::Status> SubmitBatch(Rpc& rpc, pb::SubmitBatchRequest& request, 
     co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("defaults.request_id"),
                                 "would make all items one future; give each its own");
   }
-  const wire::SubmitContext context(rpc.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  const wire::SubmitContext context(rpc.limits(), rpc.service.directory(), rpc.shared.info.durability, ns);
   // So that the answer fits into a message even when every item is refused.
   constexpr size_t kItemBytes = 64;
   const size_t share = rpc.limits().message_bytes_max / static_cast<size_t>(std::max(count, 1));
