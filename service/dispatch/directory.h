@@ -2,8 +2,8 @@
 //
 // Functions come and go. One is *known* once it has its number, which in a store is for ever: futures name their
 // function by it. It is *served* while somebody has a definition of it to run. A job of a function that is known and
-// that nobody serves is not refused: it waits in the ready list until somebody does (values: kQueued;
-// WaitsFor::kWorker). A name that was never known is refused by whoever looks it up.
+// that nobody serves is not refused: it is QUEUED and waits until somebody does. A name that was never known is refused
+// by whoever looks it up.
 //
 //   Directory directory;
 //   MUSTER_RETURN_IF_ERROR(directory.ServeAll(registry));   // in memory; OpenStore does it for a server with a store

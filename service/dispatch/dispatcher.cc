@@ -10,6 +10,11 @@
 namespace muster::dispatch {
 namespace {
 
+// Indices of places. The loop has room for all, so nobody asks it; it stands first, the others follow.
+constexpr Matching::PlaceIndex kLoop = 0;
+constexpr Matching::PlaceIndex kPool = 1;
+constexpr Matching::PlaceIndex kFirstBounded = kPool;
+
 // Jobs that are started in one turn when many find room at once, as when somebody begins to serve their function.
 constexpr size_t kMatchedAtOnce = 256;
 
@@ -23,19 +28,20 @@ Dispatcher::Dispatcher(Host& host, Directory& directory, PoolRoom& room, size_t 
       pool_(host, runs_, room, [this] { Match(); }),
       places_{&loop_, &pool_} {
   for (size_t i = 0; i < places_.size(); ++i) matching_.AddPlace();
+  matching_.SetRoom(kLoop, loop_.Room());
   directory_.Listen(*this);
 }
 
 Dispatcher::~Dispatcher() { directory_.Unlisten(*this); }
 
-size_t Dispatcher::PlaceOf(values::FunctionKind kind) {
+std::optional<Matching::PlaceIndex> Dispatcher::PlaceOf(values::FunctionKind kind) {
   switch (kind) {
     case values::FunctionKind::kAsync:
-      return 0;
+      return kLoop;
     case values::FunctionKind::kBlocking:
-      return 1;
+      return kPool;
     default:
-      return kNowhere;
+      return std::nullopt;
   }
 }
 
@@ -51,12 +57,12 @@ void Dispatcher::Start(core::StartJob&& start) {
 void Dispatcher::StartOrWait(const Function& function, core::StartJob&& start) {
   const jobs::Function* definition = function.definition();
   if (definition == nullptr && directory_.fails_unserved()) return FailUnserved(function, start);
-  const size_t at = PlaceOf(function.kind);
+  const std::optional<Matching::PlaceIndex> at = PlaceOf(function.kind);
   const base::Instant now = host_.TurnTime();
   const bool is_first =
-      at != kNowhere && matching_.size(function.id) == 0 && !matching_.Wants(static_cast<Matching::PlaceIndex>(at));
-  if (definition != nullptr && is_first && places_[at]->Room() > 0) {
-    return places_[at]->Start(*definition, std::move(start), Waited{now});
+      at.has_value() && matching_.size(function.id) == 0 && (*at < kFirstBounded || !matching_.Wants(*at));
+  if (definition != nullptr && is_first && places_[*at]->Room() > 0) {
+    return places_[*at]->Start(*definition, std::move(start), Waited{now});
   }
   Learn(function);
   ReadyJob& job = matching_.Push(std::move(start));
@@ -83,22 +89,22 @@ void Dispatcher::OnServedChanged(const Function& function) {
 }
 
 void Dispatcher::Learn(const Function& function) {
-  const size_t at = PlaceOf(function.kind);
-  if (function.served() && at != kNowhere) return matching_.Serve(function.id, static_cast<Matching::PlaceIndex>(at));
+  const std::optional<Matching::PlaceIndex> at = PlaceOf(function.kind);
+  if (function.served() && at.has_value()) return matching_.Serve(function.id, *at);
   matching_.Unserve(function.id);
 }
 
 void Dispatcher::Match() {
   size_t left = kMatchedAtOnce;
   for (; left > 0; --left) {
-    for (Matching::PlaceIndex i = 0; i < places_.size(); ++i) {
+    for (Matching::PlaceIndex i = kFirstBounded; i < places_.size(); ++i) {
       matching_.SetRoom(i, matching_.Wants(i) ? places_[i]->Room() : 0);
     }
     const std::optional<Matching::Decision> next = matching_.Next();
     if (!next.has_value()) break;
     StartReady(*next);
   }
-  for (Matching::PlaceIndex i = 0; i < places_.size(); ++i) {
+  for (Matching::PlaceIndex i = kFirstBounded; i < places_.size(); ++i) {
     if (!matching_.Wants(i)) places_[i]->GiveRoomBack();
   }
   PublishCounts();

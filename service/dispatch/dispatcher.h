@@ -68,10 +68,8 @@ class Dispatcher final : private Directory::Listener {
   void Match();
   void StartReady(const Matching::Decision& next);
   void PublishCounts();
-  // Where functions of a kind run: an index of places_, or kNowhere.
-  static size_t PlaceOf(values::FunctionKind kind);
-
-  static constexpr size_t kNowhere = SIZE_MAX;
+  // Where functions of a kind run; nullopt: nowhere here.
+  static std::optional<Matching::PlaceIndex> PlaceOf(values::FunctionKind kind);
 
   Host& host_;
   Directory& directory_;

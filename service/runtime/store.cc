@@ -97,7 +97,8 @@ absl::Status FillDirectory(const FunctionRows& rows, const jobs::Registry& regis
       return absl::DataLossError(fmt::format("the store knows function \"{}\" by two numbers", row.name));
     }
     MUSTER_RETURN_IF_ERROR(known);
-    if (registered != nullptr) MUSTER_RETURN_IF_ERROR(directory.Serve(*registered));
+    if (registered == nullptr) continue;
+    MUSTER_RETURN_IF_ERROR(directory.Serve(*registered));
   }
   return absl::OkStatus();
 }
