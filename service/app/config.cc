@@ -84,7 +84,7 @@ std::vector<Option> ServerOptions() {
        {},
        "none: backups of a running server are refused"},
       {"store.fail_unknown_functions", kBool, MUSTER_FIELD(bool, store.fail_unknown_functions),
-       "Let jobs in the store fail whose function this server does not have, instead of refusing to start."},
+       "Let jobs in the store fail whose function this server does not have, instead of keeping them until it has."},
       {"loops", kCount, MUSTER_FIELD(uint32_t, loops),
        "Event loops, each a thread. One serves most machines best; more pay with many cores.", 1, 64},
       {"loop.spin", kDuration, MUSTER_FIELD(base::Duration, loop.spin),

@@ -27,6 +27,7 @@
 #include "service/app/version.h"
 #include "service/base/log.h"
 #include "service/base/status.h"
+#include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/manual_time.h"
 #include "service/executor/reactor.h"
@@ -120,6 +121,7 @@ class Assembly {
   std::unique_ptr<grpc_front::Server> server_;
   std::unique_ptr<executor::Reactor> reactor_;
   std::unique_ptr<jobs::Registry> registry_;
+  dispatch::Directory directory_;
   std::unique_ptr<executor::BlockingPool> pool_;
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<store::Journal> journal_;  // null: durability is none
@@ -182,7 +184,9 @@ void Assembly::MakeLoops() {
 void Assembly::MakePool() {
   executor::BlockingPool::Options options;
   options.threads = static_cast<int>(threads_);
-  options.queue_max = config_.blocking.queue;
+  // Jobs wait in the ready list (dispatch/pool_room.h); the pool's own queue has room for all that it is given.
+  options.queue_max = 2 * threads_;
+  metrics_.pool_queue_capacity.Set(static_cast<double>(config_.blocking.queue));
   options.clock = &clock_;
   options.on_start = [this](base::Duration queued) { metrics_.pool_queue_wait.Observe(queued); };
   pool_ = std::make_unique<executor::BlockingPool>(std::move(options));
@@ -238,11 +242,9 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   MakeLoops();
   MUSTER_RETURN_IF_ERROR(AddAllFunctions(add));
   MakePool();
-  if (config_.durability != "none") {
-    MUSTER_RETURN_IF_ERROR(OpenJournal());
-  }
-  // After OpenJournal, which may add functions that this server does not have.
-  observer_ = std::make_unique<MetricsObserver>(metrics_, *registry_);
+  MUSTER_RETURN_IF_ERROR(config_.durability == "none" ? directory_.ServeAll(*registry_) : OpenJournal());
+  // After OpenJournal, by which functions are known that this server does not have.
+  observer_ = std::make_unique<MetricsObserver>(metrics_, directory_);
   observer_->WhenStoreFails([this](const absl::Status& failure) { OnStoreFailed(failure); });
   MakeService();
   if (durable()) WatchStore();
@@ -275,7 +277,7 @@ absl::Status Assembly::OpenJournal() {
   options.epoch_at_least = IncarnationAt(started_);
   options.version = Version();
   options.fail_unknown_functions = config_.store.fail_unknown_functions;
-  MUSTER_ASSIGN_OR_RETURN(store_, runtime::OpenStore(*journal_, *registry_, options));
+  MUSTER_ASSIGN_OR_RETURN(store_, runtime::OpenStore(*journal_, *registry_, directory_, options));
   return absl::OkStatus();
 }
 
@@ -289,7 +291,7 @@ void Assembly::MakeService() {
     options.shards = store_->shards;
     options.incarnation = store_->epoch;
   }
-  service_ = std::make_unique<runtime::Service>(options, *registry_, server_->loops(), *pool_, clock_, *observer_);
+  service_ = std::make_unique<runtime::Service>(options, directory_, server_->loops(), *pool_, clock_, *observer_);
   if (config_.clock != "manual") return;
   manual_time_ = std::make_unique<executor::ManualTime>(manual_clock_, server_->loops(),
                                                         std::vector<executor::BlockingPool*>{pool_.get()},

@@ -50,7 +50,7 @@ absl::StatusOr<Entry> Enter(Rpc& rpc, const std::string& name);
 
 // For what the caller submits.
 inline wire::SubmitContext SubmitContextOf(const Rpc& rpc, values::Namespace ns) {
-  return wire::SubmitContext(rpc.service.limits(), rpc.service.registry(), rpc.shared.info.durability, ns);
+  return wire::SubmitContext(rpc.service.limits(), rpc.service.directory(), rpc.shared.info.durability, ns);
 }
 
 }  // namespace muster::verbs

@@ -109,6 +109,7 @@ void AddFunctions(jobs::Registry& registry, std::atomic<int>& counted) {
 
 TestServer::TestServer(TestServerOptions options) : options_(std::move(options)) {
   AddFunctions(registry_, counted_);
+  MUSTER_CHECK(directory_.ServeAll(registry_).ok());
   const base::Clock& clock =
       options_.manual_clock ? static_cast<const base::Clock&>(manual_) : static_cast<const base::Clock&>(system_);
   executor::BlockingPool::Options pool;
@@ -127,7 +128,7 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
   server_ = std::make_unique<grpc_front::Server>(std::move(server));
   runtime::Service::Options service;
   service.limits = options_.limits;
-  service_ = std::make_unique<runtime::Service>(service, registry_, server_->loops(), *pool_, clock, observer_);
+  service_ = std::make_unique<runtime::Service>(service, directory_, server_->loops(), *pool_, clock, observer_);
   const absl::Status started = server_->Start(*service_);
   MUSTER_CHECK(started.ok()) << started.ToString();
   server_->SetServing(true);

@@ -96,8 +96,7 @@ class HistoryWorld {
 
   std::vector<std::unique_ptr<core::Shard>> shards_;
   std::map<std::string, std::string> disk_;
-  const std::vector<values::FunctionId> functions_ = {0};
-  runtime::RowWriter writer_{functions_};
+  runtime::RowWriter writer_;
   store::Batch under_way_;
   bool committing_ = false;
   uint64_t batches_ = 0;

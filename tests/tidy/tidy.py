@@ -27,12 +27,13 @@ ARROWS = {
     "metrics": {"base"},
     "jobs": {"base", "coro", "executor", "values", "core"},
     "functions": {"base", "coro", "executor", "values", "core", "jobs"},
-    "runtime": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs"},
-    "wire": {"base", "values", "core", "jobs"},
-    "verbs": {"base", "coro", "values", "core", "jobs", "runtime", "wire"},
+    "dispatch": {"base", "coro", "executor", "values", "core", "jobs"},
+    "runtime": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "dispatch"},
+    "wire": {"base", "values", "core", "jobs", "dispatch"},
+    "verbs": {"base", "coro", "values", "core", "jobs", "dispatch", "runtime", "wire"},
     "grpc": {"base", "coro", "executor", "values", "runtime", "wire", "verbs"},
     "http": {"base"},
-    "app": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "functions", "runtime", "verbs", "grpc", "http"},
+    "app": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "dispatch", "functions", "runtime", "verbs", "grpc", "http"},
 }
 # metrics is usable everywhere but where a count would be a side effect (the core's effects say what happened) or an
 # arrow in a circle.

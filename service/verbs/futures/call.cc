@@ -50,7 +50,7 @@ absl::StatusOr<wire::Submission> Read(Rpc& rpc, std::string_view bytes) {
   std::string_view future;
   wire::PlainSpec plain;
   if (ReadUsual(bytes, name_space, future) &&
-      wire::PlainSpecReader(rpc.service.registry(), rpc.service.limits().payload_bytes_max).Read(future, plain)) {
+      wire::PlainSpecReader(rpc.service.directory(), rpc.service.limits().payload_bytes_max).Read(future, plain)) {
     MUSTER_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, name_space));
     wire::Submission submission;
     submission.command = wire::PlainCall(ContextOf(rpc, entry.ns), *plain.function, wire::InputOf(plain));

@@ -11,7 +11,7 @@ coro::Task<absl::Status> Get(Rpc& rpc, pb::GetRequest& request, pb::GetResponse&
   MUSTER_CO_ASSIGN_OR_RETURN(const bool take_outcome, wire::ToView(request.view()));
   MUSTER_CO_ASSIGN_OR_RETURN(const core::FutureView view, co_await rpc.service.Get(entry.ns.id, id, take_outcome));
   wire::Room room(entry.limits.message_bytes_max, 2);
-  wire::FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room,
+  wire::FromView(view, rpc.name_space, rpc.service.directory(), rpc.shared.info.durability, room,
                  *response.mutable_future());
   co_return absl::OkStatus();
 }

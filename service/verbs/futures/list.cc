@@ -32,7 +32,7 @@ absl::StatusOr<core::ListFutures> ToQuery(const Rpc& rpc, values::Namespace ns, 
   query.ns = ns.id;
   MUSTER_ASSIGN_OR_RETURN(query.state_mask, ToStateMask(request));
   if (!request.function().empty()) {
-    const jobs::Function* function = rpc.service.registry().Find(request.function());
+    const jobs::Function* function = rpc.service.directory().Find(request.function());
     if (function == nullptr) {
       MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), 128, wire::Path("function")));
       return wire::RefuseField(
@@ -65,7 +65,7 @@ coro::Task<absl::Status> List(Rpc& rpc, pb::ListRequest& request, pb::ListRespon
     for (core::FutureView& view : answer.futures) {
       wire::Room room(0, 2);
       view.outcome = nullptr;
-      wire::FromView(view, rpc.name_space, rpc.service.registry(), rpc.shared.info.durability, room,
+      wire::FromView(view, rpc.name_space, rpc.service.directory(), rpc.shared.info.durability, room,
                      *response.add_futures());
     }
     response.set_next_page_token(std::move(answer.next_page_token));

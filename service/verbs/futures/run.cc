@@ -37,7 +37,7 @@ class RunStream final : private ReadReceiver {
         stream_(stream),
         context_(SubmitContextOf(rpc, values::Namespace())),
         credits_(rpc.service.limits().run_credits),
-        reader_(rpc.service.registry(), rpc.service.limits().payload_bytes_max) {}
+        reader_(rpc.service.directory(), rpc.service.limits().payload_bytes_max) {}
 
   coro::Task<absl::Status> Serve();
 

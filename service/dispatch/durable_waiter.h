@@ -1,12 +1,19 @@
-// Lets a thread that is no loop's wait until something is durable.
+// Waiting until what has happened on a loop is durable: on the loop, and from a thread that may block.
 #pragma once
 
 #include "service/base/mutex.h"
-#include "service/runtime/shard_runner.h"
+#include "service/coro/runnable.h"
 
-namespace muster::runtime {
+namespace muster::dispatch {
 
-// On the loop: `runner.WhenDurable(waiter)`. On the thread, meanwhile: `waiter.WaitBlocking()`.
+// Run on the loop when all that had happened before is durable, or when it is known that it will not be.
+struct DurableWaiter : coro::Runnable {
+  explicit DurableWaiter(Entry run) : Runnable(run) {}
+  bool durable = true;
+};
+
+// Lets a thread that is no loop's wait. On the loop: `host.WhenDurable(waiter)`. On the thread, meanwhile:
+// `waiter.WaitBlocking()`.
 class BlockingWaiter final : public DurableWaiter {
  public:
   BlockingWaiter() : DurableWaiter([](coro::Runnable& self) { static_cast<BlockingWaiter&>(self).Say(); }) {}
@@ -30,4 +37,4 @@ class BlockingWaiter final : public DurableWaiter {
   bool said_ MUSTER_GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace muster::runtime
+}  // namespace muster::dispatch
