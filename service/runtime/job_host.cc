@@ -33,8 +33,8 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
     beginning_ = false;
     return suspends;
   }
-  // Whether the cancel that was pending has been met is the core's to say: it went to the target only where that was not
-  // done.
+  // Whether the cancel that was pending has been met is the core's to say: it went to the target only where that was
+  // not done.
   absl::Status await_resume() {
     absl::Status resumed = Resume();
     if (!resumed.ok() || !ended_.has_value()) return resumed;

@@ -319,10 +319,11 @@ TEST_F(DispatcherTest, CancelAllReachesThoseThatRunAndThoseThatWait) {
   EXPECT_EQ(cancelled, 7);
 }
 
-TEST_F(DispatcherTest, AJobForAPoolThatIsGoneIsLost) {
+TEST_F(DispatcherTest, AJobForAPoolThatIsGoneFails) {
   pool_.Shutdown(seconds(1));
   for (uint64_t i = 1; i <= 6; ++i) host().Start(Job("stand", i));
-  EXPECT_THAT(Reports(), ElementsAre("lost 1", "lost 2", "lost 3", "lost 4", "lost 5", "lost 6"));
+  EXPECT_THAT(Reports(), ElementsAre("ended 1 Unavailable", "ended 2 Unavailable", "ended 3 Unavailable",
+                                     "ended 4 Unavailable", "ended 5 Unavailable", "ended 6 Unavailable"));
   EXPECT_EQ(host().dispatcher().running(), 0u);
 }
 
