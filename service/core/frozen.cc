@@ -34,6 +34,13 @@ void Shard::Impl::WhileFrozen(const core::Cancel& command) {
   Emit(std::move(answer));
 }
 
+void Shard::Impl::WhileFrozen(const core::Delete& command) {
+  Deleted answer;
+  answer.token = command.token;
+  answer.refusal = frozen_refusal_;
+  Emit(std::move(answer));
+}
+
 void Shard::Impl::WhileFrozen(const core::Await& command) { RefuseAwait(command, frozen_refusal_); }
 
 // What was done, and recorded, before may be seen; what is not done will not be.

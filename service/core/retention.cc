@@ -109,4 +109,12 @@ absl::Status Shard::Impl::Delete(NamespaceId ns, const FutureId& id) {
   return absl::OkStatus();
 }
 
+void Shard::Impl::Delete(const core::Delete& command) {
+  Deleted answer;
+  answer.token = command.token;
+  answer.statuses.reserve(command.ids.size());
+  for (const FutureId& id : command.ids) answer.statuses.push_back(Delete(command.ns, id));
+  Emit(std::move(answer));
+}
+
 }  // namespace muster::core

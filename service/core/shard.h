@@ -52,6 +52,7 @@ class Shard {
   void Apply(JobProgress command, base::Instant now, Effects& out);
   void Apply(Cancel command, base::Instant now, Effects& out);
   void Apply(Uncancel command, base::Instant now, Effects& out);
+  void Apply(core::Delete command, base::Instant now, Effects& out);
   void Apply(Await command, base::Instant now, Effects& out);
   void Apply(AttachWait command, base::Instant now, Effects& out);
   void Apply(AttachStream command, base::Instant now, Effects& out);

@@ -54,6 +54,7 @@ class Shard::Impl {
   void Message(core::ShardMessage& message);
   void Tick(bool only_earliest);
   absl::Status Delete(NamespaceId ns, const FutureId& id);
+  void Delete(const core::Delete& command);
   void Relink(uint32_t depth);
   absl::Status FinishRelinking();
   bool Resume(size_t max);
@@ -62,6 +63,7 @@ class Shard::Impl {
   void WhileFrozen(const core::Submit& command);
   void WhileFrozen(const core::SettlePromise& command);
   void WhileFrozen(const core::Cancel& command);
+  void WhileFrozen(const core::Delete& command);
   void WhileFrozen(const core::Await& command);
   void WhileFrozen(const core::AttachWait& command);
   void WhileFrozen(const core::AttachStream& command);

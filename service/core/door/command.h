@@ -76,6 +76,13 @@ struct Cancel {
   std::string message;
 };
 
+// Forgets done futures before their time. Answered by Deleted.
+struct Delete {
+  Token token = kNoToken;
+  NamespaceId ns = 0;
+  std::vector<FutureId> ids;
+};
+
 // A running body takes one of its own cancels back (semantics 9, 10).
 struct Uncancel {
   FutureId id;

@@ -89,6 +89,11 @@ struct CancelAnswered {
   absl::Status refusal;                                    // of the whole: the shard is frozen
   std::vector<std::pair<FutureId, CancelEffect>> effects;  // for ids: in the order asked; for a group: its live members
 };
+struct Deleted {
+  Token token = kNoToken;
+  absl::Status refusal;                // of the whole: the shard is frozen
+  std::vector<absl::Status> statuses;  // at the places of the ids; NOT_DONE for a live one
+};
 struct WaitEnded {
   Token token = kNoToken;
   absl::Status refusal;  // unknown ids: FUTURE_NOT_FOUND naming the first ten
@@ -155,7 +160,7 @@ struct GraceExpired {
 
 using Effect =
     std::variant<StartJob, WithdrawJob, CancelJob, AwaitEnded, Submitted, CallEnded, PromiseSettled, CancelAnswered,
-                 WaitEnded, StreamAttached, StreamReady, SendToShard, Changed, Dropped, GraceExpired>;
+                 Deleted, WaitEnded, StreamAttached, StreamReady, SendToShard, Changed, Dropped, GraceExpired>;
 
 // Reused between batches: clear() keeps the capacity.
 using Effects = std::vector<Effect>;
