@@ -9,9 +9,9 @@
 #include "service/base/reason.h"
 #include "service/coro/sleep.h"
 #include "service/jobs/error.h"
-#include "service/runtime/answer.h"
+#include "service/runtime/calls/submission.h"
+#include "service/runtime/host/router.h"
 #include "service/runtime/job_run.h"
-#include "service/runtime/submission.h"
 
 namespace muster::runtime {
 namespace {
@@ -20,7 +20,7 @@ namespace {
 // token's cancel never ends this wait itself (semantics 12).
 class AwaitAnswer final : public coro::Suspension, public Receiver {
  public:
-  AwaitAnswer(ShardRunner& runner, AsyncRun& run, values::NamespaceId ns, values::FutureId target)
+  AwaitAnswer(ShardHost& runner, AsyncRun& run, values::NamespaceId ns, values::FutureId target)
       : Suspension(run.token()),
         runner_(runner),
         run_(run),
@@ -49,11 +49,12 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
     cancel.ns = ns_;
     cancel.set.ids.push_back(target_);
     cancel.message = token().message();
-    runner_.Send(TargetShard(runner_.shared(), target_), std::move(cancel));
+    const Router router(runner_);
+    router.Send(router.ShardOf(target_), std::move(cancel));
     return CancelReply::kForwarded;
   }
 
-  ShardRunner& runner_;
+  ShardHost& runner_;
   AsyncRun& run_;
   const values::NamespaceId ns_;
   const values::FutureId target_;
@@ -63,12 +64,12 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
 
 }  // namespace
 
-AsyncRun::AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start)
+AsyncRun::AsyncRun(ShardHost& runner, const jobs::Function& function, core::StartJob&& start)
     : Runnable(&Begin),
       runner_(runner),
       function_(function),
       start_(std::move(start)),
-      name_space_(runner.shared().namespaces.Name(start_.ns)) {}
+      name_space_(runner.namespaces().Name(start_.ns)) {}
 
 AsyncRun::~AsyncRun() { runner_.dispatcher().Forget(*this); }
 
@@ -151,7 +152,7 @@ void AsyncRun::End(values::OutcomeRef outcome) {
   ended.attempt = start_.attempt;
   ended.outcome = std::move(outcome);
   ended.started = started_;
-  ShardRunner& runner = runner_;
+  ShardHost& runner = runner_;
   delete this;
   runner.ReadTime();
   runner.Apply(ended.id.shard, std::move(ended));
@@ -178,7 +179,7 @@ void AsyncRun::ReportProgress(double fraction, std::string message) {
 coro::Task<absl::Status> AsyncRun::Sleep(base::Duration delay) { co_return co_await coro::Sleep(token_, delay); }
 
 coro::Task<absl::StatusOr<values::FutureId>> AsyncRun::Submit(jobs::ChildCall call) {
-  const jobs::Function* function = runner_.shared().registry.Find(call.function);
+  const jobs::Function* function = runner_.registry().Find(call.function);
   if (function == nullptr) {
     co_return base::Refuse(base::Reason::kUnknownFunction,
                            fmt::format("no function named \"{}\" is registered", call.function), "function");
@@ -194,7 +195,7 @@ coro::Task<absl::StatusOr<values::FutureId>> AsyncRun::Submit(jobs::ChildCall ca
   command.spec = std::move(spec);
   if (call.options.metadata.empty()) call.options.metadata = metadata();
   command.options = std::make_unique<values::Options>(std::move(call.options));
-  absl::StatusOr<SubmitAnswer> answer = co_await SubmitOn(runner_, std::move(command));
+  absl::StatusOr<SubmitAnswer> answer = co_await SubmitOn(Router(runner_), std::move(command));
   if (!answer.ok()) co_return answer.status();
   co_return answer->id;
 }
@@ -205,7 +206,7 @@ coro::Task<absl::StatusOr<values::FutureId>> AsyncRun::Combine(values::FutureSpe
   command.ns = start_.ns;
   command.ns_tag = start_.id.ns_tag;
   command.spec = std::move(spec);
-  absl::StatusOr<SubmitAnswer> answer = co_await SubmitOn(runner_, std::move(command));
+  absl::StatusOr<SubmitAnswer> answer = co_await SubmitOn(Router(runner_), std::move(command));
   if (!answer.ok()) co_return answer.status();
   co_return answer->id;
 }
@@ -228,16 +229,15 @@ coro::Task<absl::StatusOr<values::OutcomeRef>> AsyncRun::Await(values::FutureId 
 
 coro::Task<absl::StatusOr<core::CancelEffect>> AsyncRun::Cancel(values::FutureId target, std::string message) {
   SayStarted();
-  Answer<core::CancelAnswered> answer(runner_);
   core::Cancel command;
-  command.token = answer.request();
   command.ns = start_.ns;
   command.set.ids.push_back(target);
   command.message = std::move(message);
-  runner_.Send(TargetShard(runner_.shared(), target), std::move(command));
-  co_await answer;
-  if (!answer.effect().refusal.ok()) co_return answer.effect().refusal;
-  co_return answer.effect().effects.front().second;
+  const Router router(runner_);
+  auto asked = router.Ask(router.ShardOf(target), std::move(command));
+  const core::CancelAnswered& answer = co_await asked;
+  if (!answer.refusal.ok()) co_return answer.refusal;
+  co_return answer.effects.front().second;
 }
 
 int AsyncRun::Uncancel() {

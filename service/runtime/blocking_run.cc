@@ -7,11 +7,11 @@
 
 namespace muster::runtime {
 
-BlockingRun::BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start)
+BlockingRun::BlockingRun(ShardHost& runner, const jobs::Function& function, core::StartJob&& start)
     : runner_(runner),
       function_(function),
       start_(std::move(start)),
-      name_space_(runner.shared().namespaces.Name(start_.ns)) {}
+      name_space_(runner.namespaces().Name(start_.ns)) {}
 
 const jobs::Metadata& BlockingRun::metadata() const {
   static const jobs::Metadata kNone;
@@ -20,7 +20,7 @@ const jobs::Metadata& BlockingRun::metadata() const {
 
 void BlockingRun::Enqueue() {
   auto self = shared_from_this();
-  absl::StatusOr<executor::BlockingPool::ItemPtr> item = runner_.shared().pool.Submit([self] { self->RunBody(); });
+  absl::StatusOr<executor::BlockingPool::ItemPtr> item = runner_.pool().Submit([self] { self->RunBody(); });
   if (item.ok()) {
     item_ = *std::move(item);
     return;
@@ -32,7 +32,7 @@ void BlockingRun::Enqueue() {
 }
 
 bool BlockingRun::Withdraw() {
-  if (item_ == nullptr || !runner_.shared().pool.Withdraw(item_)) return false;
+  if (item_ == nullptr || !runner_.pool().Withdraw(item_)) return false;
   runner_.dispatcher().Forget(*this);
   return true;
 }
@@ -41,8 +41,8 @@ void BlockingRun::DeliverCancel(bool abandoned) {
   cancelled_.store(true, std::memory_order_release);
   if (!abandoned || abandoned_) return;
   abandoned_ = true;
-  runner_.shared().pool.Abandon(item_);
-  runner_.shared().usage.abandoned_jobs.fetch_add(1, std::memory_order_relaxed);
+  runner_.pool().Abandon(item_);
+  runner_.CountAbandoned(1);
 }
 
 void BlockingRun::RunBody() {
@@ -106,7 +106,7 @@ void BlockingRun::PostProgress() {
 }
 
 void BlockingRun::End(values::OutcomeRef outcome) {
-  if (abandoned_) runner_.shared().usage.abandoned_jobs.fetch_sub(1, std::memory_order_relaxed);
+  if (abandoned_) runner_.CountAbandoned(-1);
   core::JobEnded ended;
   ended.id = start_.id;
   ended.attempt = start_.attempt;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "service/base/mutex.h"
-#include "service/runtime/shard_runner.h"
+#include "service/runtime/host/shard_host.h"
 
 namespace muster::runtime {
 

@@ -2,19 +2,19 @@
 
 #include <utility>
 
+#include "service/runtime/host/shard_host.h"
 #include "service/runtime/job_run.h"
-#include "service/runtime/shard_runner.h"
 
 namespace muster::runtime {
 
-Dispatcher::Dispatcher(ShardRunner& runner) : runner_(runner) {}
+Dispatcher::Dispatcher(ShardHost& runner) : runner_(runner) {}
 
 // Bodies that were suspended when the loop stopped for good cannot be resumed any more: their frames, and what they
 // hold, go with the process.
 Dispatcher::~Dispatcher() = default;
 
 AsyncRun*& Dispatcher::AsyncAt(const values::FutureId& id) {
-  const size_t shard = id.shard / runner_.shared().loops;
+  const size_t shard = id.shard / runner_.hosts().loops();
   if (shard >= async_.size()) async_.resize(shard + 1);
   std::vector<AsyncRun*>& runs = async_[shard];
   if (id.slot >= runs.size()) runs.resize(size_t{id.slot} + size_t{id.slot} / 2 + 64);
@@ -22,14 +22,14 @@ AsyncRun*& Dispatcher::AsyncAt(const values::FutureId& id) {
 }
 
 AsyncRun* Dispatcher::FindAsync(const values::FutureId& id) {
-  const size_t shard = id.shard / runner_.shared().loops;
+  const size_t shard = id.shard / runner_.hosts().loops();
   if (shard >= async_.size() || id.slot >= async_[shard].size()) return nullptr;
   AsyncRun* run = async_[shard][id.slot];
   return run != nullptr && run->future_id() == id ? run : nullptr;
 }
 
 void Dispatcher::Start(core::StartJob&& start) {
-  const jobs::Function& function = runner_.shared().registry.At(start.function);
+  const jobs::Function& function = runner_.registry().At(start.function);
   CountRunning(1);
   if (function.kind == values::FunctionKind::kAsync) {
     auto* run = new AsyncRun(runner_, function, std::move(start));

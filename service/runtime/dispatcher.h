@@ -16,13 +16,13 @@
 
 namespace muster::runtime {
 
-class ShardRunner;
+class ShardHost;
 class AsyncRun;
 class BlockingRun;
 
 class Dispatcher {
  public:
-  explicit Dispatcher(ShardRunner& runner);
+  explicit Dispatcher(ShardHost& runner);
   ~Dispatcher();
 
   void Start(core::StartJob&& start);
@@ -48,7 +48,7 @@ class Dispatcher {
     running_.store(running_.load(std::memory_order_relaxed) + static_cast<uint64_t>(by), std::memory_order_relaxed);
   }
 
-  ShardRunner& runner_;
+  ShardHost& runner_;
   // By the place of the shard among the loop's, then by the future's slot in it: an array finds in two steps what a map
   // of ids would be hashed for with each job.
   std::vector<std::vector<AsyncRun*>> async_;

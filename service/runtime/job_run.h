@@ -15,14 +15,14 @@
 #include "service/executor/blocking_pool.h"
 #include "service/jobs/context.h"
 #include "service/jobs/registry.h"
-#include "service/runtime/shard_runner.h"
+#include "service/runtime/host/shard_host.h"
 
 namespace muster::runtime {
 
 // A body that is a coroutine. Deletes itself when it has ended or was withdrawn. Loop's thread only.
 class AsyncRun final : public coro::Runnable, public jobs::JobContext, public base::Pooled {
  public:
-  AsyncRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
+  AsyncRun(ShardHost& runner, const jobs::Function& function, core::StartJob&& start);
   ~AsyncRun() override;
 
   const values::FutureId& future_id() const { return start_.id; }
@@ -36,10 +36,10 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext, public ba
   std::string id() const override { return start_.id.ToText(); }
   std::string_view name_space() const override { return name_space_; }
   uint32_t attempt() const override { return start_.attempt; }
-  uint32_t epoch() const override { return runner_.shared().options.incarnation; }
+  uint32_t epoch() const override { return runner_.incarnation(); }
   const jobs::Metadata& metadata() const override;
   base::Instant deadline() const override { return start_.run_deadline; }
-  const base::Clock& clock() const override { return runner_.shared().clock; }
+  const base::Clock& clock() const override { return runner_.clock(); }
   bool cancelled() const override { return token_.cancelling() > 0; }
   void ReportProgress(double fraction, std::string message) override;
 
@@ -61,7 +61,7 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext, public ba
   void SayStarted();
   void End(values::OutcomeRef outcome);
 
-  ShardRunner& runner_;
+  ShardHost& runner_;
   const jobs::Function& function_;
   core::StartJob start_;
   const std::string& name_space_;
@@ -82,7 +82,7 @@ class AsyncRun final : public coro::Runnable, public jobs::JobContext, public ba
 // A body on the pool. Shared by the loop and the thread that runs it.
 class BlockingRun final : public jobs::BlockingContext, public std::enable_shared_from_this<BlockingRun> {
  public:
-  BlockingRun(ShardRunner& runner, const jobs::Function& function, core::StartJob&& start);
+  BlockingRun(ShardHost& runner, const jobs::Function& function, core::StartJob&& start);
 
   const values::FutureId& future_id() const { return start_.id; }
   // Loop's thread.
@@ -96,10 +96,10 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
   std::string id() const override { return start_.id.ToText(); }
   std::string_view name_space() const override { return name_space_; }
   uint32_t attempt() const override { return start_.attempt; }
-  uint32_t epoch() const override { return runner_.shared().options.incarnation; }
+  uint32_t epoch() const override { return runner_.incarnation(); }
   const jobs::Metadata& metadata() const override;
   base::Instant deadline() const override { return start_.run_deadline; }
-  const base::Clock& clock() const override { return runner_.shared().clock; }
+  const base::Clock& clock() const override { return runner_.clock(); }
   bool cancelled() const override { return cancelled_.load(std::memory_order_acquire); }
   void ReportProgress(double fraction, std::string message) override MUSTER_EXCLUDES(mutex_);
 
@@ -110,7 +110,7 @@ class BlockingRun final : public jobs::BlockingContext, public std::enable_share
   void PostProgress() MUSTER_EXCLUDES(mutex_);  // loop's thread
   void End(values::OutcomeRef outcome);         // loop's thread
 
-  ShardRunner& runner_;
+  ShardHost& runner_;
   const jobs::Function& function_;
   core::StartJob start_;
   const std::string& name_space_;

@@ -1,10 +1,11 @@
-#include "service/runtime/namespaces.h"
+#include "service/runtime/admission/namespaces.h"
 
 #include <algorithm>
 
 #include "fmt/format.h"
 
 #include "service/base/reason.h"
+#include "service/base/status.h"
 
 namespace muster::runtime {
 namespace {
@@ -34,19 +35,35 @@ absl::StatusOr<values::Namespace> Namespaces::Open(std::string_view asked) {
                                     name.substr(0, kNameMax + 1), kNameMax),
                         "namespace");
   }
-  if (owned_.size() >= max_) {
-    return base::Refuse(base::Reason::kTooManyNamespaces,
-                        fmt::format("namespace \"{}\" would be one more than the {} this server allows: use one that "
-                                    "exists, or raise limits.namespaces_max",
-                                    name, max_),
-                        "namespace");
+  for (;;) {
+    MUSTER_RETURN_IF_ERROR(CheckRoom(name));
+    const values::NamespaceId id = last_ + 1;  // from 1: 0 is no namespace
+    std::string owner = name;
+    if (claim_) {
+      MUSTER_ASSIGN_OR_RETURN(owner, claim_(id, name));
+    }
+    if (by_name_.contains(owner)) {
+      return absl::DataLossError(fmt::format("the store has namespace \"{}\" by two numbers", owner));
+    }
+    Add(id, owner);
+    if (owner == name) return values::Namespace{id, values::NamespaceTag(name)};
   }
+}
+
+absl::Status Namespaces::CheckRoom(const std::string& name) const {
+  if (owned_.size() < max_) return absl::OkStatus();
+  return base::Refuse(base::Reason::kTooManyNamespaces,
+                      fmt::format("namespace \"{}\" would be one more than the {} this server allows: use one that "
+                                  "exists, or raise limits.namespaces_max",
+                                  name, max_),
+                      "namespace");
+}
+
+void Namespaces::Add(values::NamespaceId id, const std::string& name) {
   owned_.push_back(std::make_unique<Entry>(name));
-  const values::NamespaceId id = ++last_;  // from 1: 0 is no namespace
   entries_[id - 1].store(owned_.back().get(), std::memory_order_release);
-  if (made_) made_(id, name);
   by_name_.emplace(name, id);
-  return values::Namespace{id, values::NamespaceTag(name)};
+  last_ = std::max(last_, id);
 }
 
 bool Namespaces::Restore(values::NamespaceId id, std::string_view name) {
@@ -54,10 +71,7 @@ bool Namespaces::Restore(values::NamespaceId id, std::string_view name) {
   if (id == 0 || id > kStoredMax || !IsName(name) || by_name_.contains(std::string(name))) return false;
   if (entries_.size() < id) Grow(id);
   if (entries_[id - 1].load(std::memory_order_relaxed) != nullptr) return false;
-  owned_.push_back(std::make_unique<Entry>(name));
-  entries_[id - 1].store(owned_.back().get(), std::memory_order_release);
-  by_name_.emplace(name, id);
-  last_ = std::max(last_, id);
+  Add(id, std::string(name));
   // As many more as there may be can follow the last one.
   if (entries_.size() < size_t{last_} + max_) Grow(size_t{last_} + max_);
   return true;

@@ -1,6 +1,11 @@
 // The namespaces in use: their names, and what each holds.
 //
-// A namespace is made on first use and stays; their number is bounded. Threading: any thread.
+// A namespace is made on first use and stays; how many there may be is bounded. With a store its number is that of the
+// row that its name was written into first: numbers follow each other, a row is never taken twice, and who finds the
+// next one taken learns of that name and tries the one behind it. So two servers on one store never give one number to
+// two names, or two numbers to one name.
+//
+// Threading: any thread.
 #pragma once
 
 #include <atomic>
@@ -26,8 +31,10 @@ class Namespaces {
   // "" is "default". INVALID_FIELD unless 1 to 63 characters of a-z, 0-9 and '-', not beginning or ending with '-';
   // TOO_MANY_NAMESPACES.
   absl::StatusOr<values::Namespace> Open(std::string_view name);
-  // Called with each namespace that is made, before anybody knows of it; under the lock.
-  void OnMade(std::function<void(values::NamespaceId, const std::string&)> made) { made_ = std::move(made); }
+  // Takes the row of a number for a name unless it is taken, and gives the name that has it from now on. Called under
+  // the lock, before anybody knows of the namespace. None: nothing survives, and there is nobody else.
+  using Claim = std::function<absl::StatusOr<std::string>(values::NamespaceId, const std::string& name)>;
+  void ClaimBy(Claim claim) { claim_ = std::move(claim); }
   // One of an earlier run. In any order, before the first Open. False when it contradicts another.
   bool Restore(values::NamespaceId id, std::string_view name);
   bool Has(values::NamespaceId id) const {
@@ -49,12 +56,14 @@ class Namespaces {
     const std::string name;
     std::atomic<int64_t> bytes{0};  // a plain sum: each loop adds its own changes
   };
+  absl::Status CheckRoom(const std::string& name) const MUSTER_REQUIRES(mutex_);
+  void Add(values::NamespaceId id, const std::string& name) MUSTER_REQUIRES(mutex_);
   // Only before the first Open.
   void Grow(size_t size) MUSTER_REQUIRES(mutex_);
   Entry& At(values::NamespaceId id) const { return *entries_[id - 1].load(std::memory_order_acquire); }
 
   const uint32_t max_;
-  std::function<void(values::NamespaceId, const std::string&)> made_;  // constant once loops run
+  Claim claim_;  // constant once loops run
   mutable base::Mutex mutex_;
   absl::flat_hash_map<std::string, values::NamespaceId> by_name_ MUSTER_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Entry>> owned_ MUSTER_GUARDED_BY(mutex_);

@@ -1,14 +1,12 @@
-#include "service/runtime/call.h"
+#include "service/runtime/calls/call.h"
 
 #include <utility>
 #include <variant>
 
-#include "service/runtime/submission.h"
-
 namespace muster::runtime {
 namespace {
 
-SubmitAnswer AnswerOf(const core::Submitted& submitted) {
+SubmitAnswer ToSubmitAnswer(const core::Submitted& submitted) {
   SubmitAnswer answer;
   answer.id = submitted.id;
   answer.state = submitted.state;
@@ -18,10 +16,10 @@ SubmitAnswer AnswerOf(const core::Submitted& submitted) {
 
 }  // namespace
 
-CallAnswer::CallAnswer(ShardRunner& runner, coro::CancelToken& token)
-    : Suspension(token), runner_(runner), request_(runner.requests().Add(this)) {}
+CallAnswer::CallAnswer(const Router& router, coro::CancelToken& token)
+    : Suspension(token), router_(router), request_(router.here().requests().Add(this)) {}
 
-CallAnswer::~CallAnswer() { runner_.requests().Remove(request_); }
+CallAnswer::~CallAnswer() { router_.here().requests().Remove(request_); }
 
 void CallAnswer::OnEffect(core::Effect&& effect) {
   if (auto* submitted = std::get_if<core::Submitted>(&effect)) {
@@ -50,11 +48,11 @@ CallAnswer::CancelReply CallAnswer::OnCancel() {
   return CancelReply::kForwarded;
 }
 
-AttachedCall::AttachedCall(ShardRunner& runner, values::ShardIndex shard, CallReceiver* receiver)
-    : runner_(runner), shard_(shard), receiver_(receiver), request_(runner.requests().Add(this)) {}
+AttachedCall::AttachedCall(const Router& router, values::ShardIndex shard, CallReceiver* receiver)
+    : router_(router), shard_(shard), receiver_(receiver), request_(router.here().requests().Add(this)) {}
 
 AttachedCall::~AttachedCall() {
-  runner_.requests().Remove(request_);
+  router_.here().requests().Remove(request_);
   if (ended_flag_ != nullptr) *ended_flag_ = true;
 }
 
@@ -63,10 +61,10 @@ void AttachedCall::OnEffect(core::Effect&& effect) {
   CallReceiver* const receiver = receiver_;
   if (auto* submitted = std::get_if<core::Submitted>(&effect)) {
     if (submitted->refusal.ok()) {
-      receiver->OnAccepted(AnswerOf(*submitted));
+      receiver->OnAccepted(ToSubmitAnswer(*submitted));
       return;
     }
-    CountRefused(runner_.shared(), submitted->refusal);
+    router_.here().admission().CountRefused(submitted->refusal);
     delete this;
     receiver->OnRejected(submitted->refusal);
     return;
@@ -81,7 +79,7 @@ void AttachedCall::OnDrain(const absl::Status& refusal, bool last_step) {
   CallReceiver* const receiver = receiver_;
   core::Detach detach;
   detach.token = request_;
-  runner_.Send(shard_, detach);
+  router_.Send(shard_, std::move(detach));
   delete this;
   receiver->OnRejected(refusal);
 }

@@ -6,8 +6,8 @@
 
 #include "service/base/block_pool.h"
 #include "service/coro/cancel.h"
+#include "service/runtime/host/router.h"
 #include "service/runtime/service.h"
-#include "service/runtime/shard_runner.h"
 
 namespace muster::runtime {
 
@@ -15,7 +15,7 @@ namespace muster::runtime {
 // there is nothing to detach from.
 class CallAnswer final : public coro::Suspension, public Receiver {
  public:
-  CallAnswer(ShardRunner& runner, coro::CancelToken& token);
+  CallAnswer(const Router& router, coro::CancelToken& token);
   ~CallAnswer() override;
 
   core::Token request() const { return request_; }
@@ -36,7 +36,7 @@ class CallAnswer final : public coro::Suspension, public Receiver {
   CancelReply OnCancel() override;
   void Finish();
 
-  ShardRunner& runner_;
+  const Router router_;
   const core::Token request_;
   values::FutureId id_;
   absl::Status refusal_;
@@ -47,7 +47,7 @@ class CallAnswer final : public coro::Suspension, public Receiver {
 // Made by Service::SubmitAttached; deletes itself with the last word to its receiver.
 class AttachedCall final : public Receiver, public base::Pooled {
  public:
-  AttachedCall(ShardRunner& runner, values::ShardIndex shard, CallReceiver* receiver);
+  AttachedCall(const Router& router, values::ShardIndex shard, CallReceiver* receiver);
   ~AttachedCall() override;
 
   core::Token request() const { return request_; }
@@ -59,7 +59,7 @@ class AttachedCall final : public Receiver, public base::Pooled {
   void OnEffect(core::Effect&& effect) override;
   void OnDrain(const absl::Status& refusal, bool last_step) override;
 
-  ShardRunner& runner_;
+  const Router router_;
   const values::ShardIndex shard_;
   CallReceiver* const receiver_;
   const core::Token request_;

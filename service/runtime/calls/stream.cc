@@ -1,4 +1,4 @@
-#include "service/runtime/stream.h"
+#include "service/runtime/calls/stream.h"
 
 #include <algorithm>
 #include <iterator>
@@ -6,66 +6,55 @@
 #include <variant>
 
 #include "service/base/status.h"
-#include "service/runtime/answer.h"
 
 namespace muster::runtime {
 
-MergedStream::MergedStream(ShardRunner& runner, values::NamespaceId ns, ByShard members, base::Instant deadline,
-                           bool take_outcomes, uint64_t set_hash, const ResumeToken* resume, bool as_waiter)
-    : runner_(runner),
+MergedStream::MergedStream(const Router& router, WaitPermit permit, values::NamespaceId ns, ByShard members,
+                           base::Instant deadline, bool take_outcomes, uint64_t set_hash,
+                           std::optional<ResumeToken> resume)
+    : router_(router),
+      permit_(std::move(permit)),
       ns_(ns),
       deadline_(deadline),
       take_outcomes_(take_outcomes),
-      resuming_(resume != nullptr),
-      as_waiter_(as_waiter) {
-  if (resume != nullptr) position_ = *resume;
+      resuming_(resume.has_value()) {
+  if (resume.has_value()) position_ = *std::move(resume);
   position_.set_hash = set_hash;
   for (auto& [shard, ids] : members) {
-    members_ += static_cast<int64_t>(ids.size());
-    parts_.push_back(std::make_unique<Part>(*this, shard, std::move(ids)));
+    core::GetProgress asked;
+    asked.ns = ns;
+    asked.ids = std::move(ids);
+    parts_.push_back(std::make_unique<Part>(*this, shard, std::move(asked)));
   }
-  CountOpen(1);
 }
 
 MergedStream::~MergedStream() {
   for (auto& part : parts_) EndPart(*part);
-  CountOpen(-1);
-}
-
-void MergedStream::CountOpen(int change) {
-  Shared& shared = runner_.shared();
-  (as_waiter_ ? shared.usage.waiters : shared.usage.streams).fetch_add(change, std::memory_order_relaxed);
-  shared.usage.wait_members.fetch_add(change * members_, std::memory_order_relaxed);
-  if (as_waiter_) {
-    shared.observer.OnWait(change, members_);
-  } else {
-    shared.observer.OnStream(change, members_);
-  }
 }
 
 void MergedStream::EndPart(Part& part) {
   if (part.token == core::kNoToken) return;
-  runner_.requests().Remove(part.token);
+  router_.here().requests().Remove(part.token);
   core::Detach detach;
   detach.token = part.token;
   part.token = core::kNoToken;
-  runner_.Send(part.shard, detach);
+  router_.Send(part.shard, std::move(detach));
 }
 
 coro::Task<absl::Status> MergedStream::Attach() {
   attaching_ = parts_.size();
   for (auto& part : parts_) {
-    part->token = runner_.requests().Add(part.get());
+    part->token = router_.here().requests().Add(part.get());
     core::AttachStream attach;
     attach.token = part->token;
     attach.ns = ns_;
-    attach.set.ids = part->ids;
+    attach.set.ids = part->members.ids;
     attach.deadline = deadline_;
     if (resuming_) {
       const auto found = position_.positions.find(part->shard);
       attach.resume_after = found == position_.positions.end() ? 0 : found->second;
     }
-    runner_.Send(part->shard, std::move(attach));
+    router_.Send(part->shard, std::move(attach));
   }
   // Shards always answer, so this ends soon and needs no cancel.
   coro::CancelToken uncancelled;
@@ -82,7 +71,7 @@ void MergedStream::OnPartEffect(Part& part, core::Effect&& effect) {
     part.remaining = attached->members;
     if (!attached->refusal.ok()) {
       if (refusal_.ok()) refusal_ = attached->refusal;
-      runner_.requests().Remove(part.token);
+      router_.here().requests().Remove(part.token);
       part.token = core::kNoToken;
       part.ended = true;
     }
@@ -113,17 +102,14 @@ uint64_t MergedStream::Remaining() const {
 }
 
 coro::Task<void> MergedStream::TakeFrom(Part& part, size_t max, Batch& batch) {
-  const core::Token token = part.token;
   const values::ShardIndex shard = part.shard;
-  const bool take_outcomes = take_outcomes_;
-  const auto take = [token, shard, max, take_outcomes](ShardRunner& owner) {
-    Taken taken;
-    taken.status = owner.ShardAt(shard).TakeCompletions(token, max, take_outcomes, taken.completions);
-    return taken;
-  };
+  core::TakeCompletions query;
+  query.token = part.token;
+  query.max = max;
+  query.take_outcomes = take_outcomes_;
   part.ready = false;
-  CallOn call(runner_, runner_.shared().OwnerOf(shard), take);
-  Taken taken = co_await call;
+  auto asked = router_.Ask(shard, std::move(query));
+  core::TakenCompletions taken = co_await asked;
   part.remaining = taken.status.remaining;
   for (const core::Completion& completion : taken.completions) {
     if (completion.state == values::State::kExpired) continue;
@@ -133,7 +119,7 @@ coro::Task<void> MergedStream::TakeFrom(Part& part, size_t max, Batch& batch) {
   if (taken.status.ended || taken.status.timed_out) {
     part.ended = true;
     part.timed_out = taken.status.timed_out;
-    if (part.token != core::kNoToken) runner_.requests().Remove(part.token);
+    if (part.token != core::kNoToken) router_.here().requests().Remove(part.token);
     part.token = core::kNoToken;
   } else if (taken.completions.size() >= max) {
     part.ready = true;  // there may be more, and the shard speaks up only to a reader that found nothing
@@ -167,23 +153,10 @@ coro::Task<std::vector<core::FutureView>> MergedStream::Progress(size_t max) {
   std::vector<core::FutureView> views;
   for (const auto& part : parts_) {
     if (part->ended || views.size() >= max) continue;
-    const values::NamespaceId ns = ns_;
-    const std::vector<values::FutureId>& ids = part->ids;  // constant, and the part outlives the call
-    const size_t room = max - views.size();
-    const values::ShardIndex shard = part->shard;
-    const auto look = [ns, &ids, room, shard](ShardRunner& owner) {
-      std::vector<core::FutureView> found;
-      for (const values::FutureId& id : ids) {
-        if (found.size() >= room) break;
-        absl::StatusOr<core::FutureView> view = owner.ShardAt(shard).Get(ns, id, /*take_outcome=*/false);
-        if (view.ok() && view->state == values::State::kRunning && view->progress_time != base::kNever) {
-          found.push_back(*std::move(view));
-        }
-      }
-      return found;
-    };
-    CallOn call(runner_, runner_.shared().OwnerOf(shard), look);
-    std::vector<core::FutureView> found = co_await call;
+    part->members.max = max - views.size();
+    auto asked = router_.Ask(part->shard, std::move(part->members));
+    std::vector<core::FutureView> found = co_await asked;
+    part->members = asked.TakeQuery();
     std::move(found.begin(), found.end(), std::back_inserter(views));
   }
   co_return views;

@@ -1,14 +1,8 @@
-#include "service/runtime/submission.h"
+#include "service/runtime/calls/submission.h"
 
-#include <functional>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
-
-#include "fmt/format.h"
-
-#include "service/base/reason.h"
-#include "service/runtime/answer.h"
 
 namespace muster::runtime {
 namespace {
@@ -31,99 +25,25 @@ const values::FutureId* FirstMember(const values::FutureSpec& spec) {
   return nullptr;
 }
 
-absl::Status Room(const Shared& shared, const core::Submit& command) {
-  const values::Limits& limits = shared.options.limits;
-  const Usage& usage = shared.usage;
-  if (shared.draining.load(std::memory_order_relaxed)) {
-    return base::Refuse(base::Reason::kDraining,
-                        "the server is shutting down and takes no new work: retry against another, or when it is back");
-  }
-  if (shared.store_failed.load(std::memory_order_relaxed)) {
-    return base::Refuse(base::Reason::kStoreFailed,
-                        "the server's disk has failed, and it takes no new work: retry when it is back");
-  }
-  if (shared.store_full.load(std::memory_order_relaxed)) {
-    return base::Refuse(base::Reason::kStoreFull,
-                        "the store has reached its limit, or its disk is nearly full: delete futures, submit with a "
-                        "shorter retention, or retry later");
-  }
-  const int64_t pending = usage.pending_futures.load(std::memory_order_relaxed);
-  if (pending >= static_cast<int64_t>(limits.pending_futures_max)) {
-    return base::Refuse(base::Reason::kTooManyFutures,
-                        fmt::format("{} futures are not done, and the limit is {}: retry when some have ended", pending,
-                                    limits.pending_futures_max));
-  }
-  const int64_t held = shared.namespaces.BytesHeld(command.ns);
-  if (held >= static_cast<int64_t>(limits.namespace_bytes_max)) {
-    return base::Refuse(
-        base::Reason::kTooManyBytes,
-        fmt::format("the namespace holds {} bytes, and the limit is {}: delete futures, or submit with a "
-                    "shorter retention",
-                    held, limits.namespace_bytes_max));
-  }
-  if (command.options != nullptr && !command.options->request_id.empty()) {
-    uint64_t remembered = 0;
-    for (const auto& count : shared.request_ids) remembered += count.load(std::memory_order_relaxed);
-    if (remembered >= limits.request_ids_max) {
-      return base::Refuse(
-          base::Reason::kTooManyRequestIds,
-          fmt::format("{} request ids are remembered, and the limit is {}: retry later, or ask for a shorter "
-                      "request_id_ttl",
-                      remembered, limits.request_ids_max));
-    }
-  }
-  const auto* job = std::get_if<values::JobSpec>(&command.spec);
-  if (job != nullptr && job->kind == values::FunctionKind::kBlocking) {
-    const int64_t queued = usage.blocking_queued.load(std::memory_order_relaxed);
-    const uint64_t room = shared.options.blocking_queue_max;
-    if (queued >= static_cast<int64_t>(room)) {
-      return base::Refuse(
-          base::Reason::kQueueFull,
-          fmt::format("{} jobs wait for the blocking pool, and its queue holds {}: retry when some have "
-                      "started",
-                      queued, room));
-    }
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
-values::ShardIndex PlaceFor(ShardRunner& home, const core::Submit& command) {
-  const Shared& shared = home.shared();
+values::ShardIndex PlaceFor(const Router& router, const core::Submit& command) {
   if (command.options != nullptr && !command.options->request_id.empty()) {
     const uint64_t hash = StableHash(command.options->request_id, command.ns_tag + 0xcbf29ce484222325ull);
-    return static_cast<values::ShardIndex>((hash ^ hash >> 32) % shared.options.shards);
+    return static_cast<values::ShardIndex>((hash ^ hash >> 32) % router.shards());
   }
-  if (const values::FutureId* member = FirstMember(command.spec)) return TargetShard(shared, *member);
-  return home.home();
+  if (const values::FutureId* member = FirstMember(command.spec)) return router.ShardOf(*member);
+  return router.here().home();
 }
 
-absl::Status Admit(Shared& shared, core::Submit& command) {
-  absl::Status room = Room(shared, command);
-  if (room.ok()) return room;
-  if (command.options != nullptr && !command.options->request_id.empty()) {
-    command.no_room = std::move(room);
-    return absl::OkStatus();
-  }
-  CountRefused(shared, room);
-  return room;
-}
-
-void CountRefused(Shared& shared, const absl::Status& refusal) {
-  if (const auto reason = base::ReasonOf(refusal)) shared.observer.OnRefused(*reason);
-}
-
-coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(ShardRunner& home, core::Submit command) {
-  if (absl::Status room = Admit(home.shared(), command); !room.ok()) co_return room;
-  Answer<core::Submitted> answer(home);
-  command.token = answer.request();
-  const values::ShardIndex shard = PlaceFor(home, command);
-  home.Send(shard, std::move(command));
-  co_await answer;
-  const core::Submitted& submitted = answer.effect();
+coro::Task<absl::StatusOr<SubmitAnswer>> SubmitOn(Router router, core::Submit command) {
+  Admission& admission = router.here().admission();
+  if (absl::Status room = admission.Admit(command); !room.ok()) co_return room;
+  const values::ShardIndex shard = PlaceFor(router, command);
+  auto asked = router.Ask(shard, std::move(command));
+  const core::Submitted& submitted = co_await asked;
   if (!submitted.refusal.ok()) {
-    CountRefused(home.shared(), submitted.refusal);
+    admission.CountRefused(submitted.refusal);
     co_return submitted.refusal;
   }
   SubmitAnswer result;

@@ -1,22 +1,14 @@
-#include "service/runtime/wait.h"
+#include "service/runtime/calls/wait.h"
 
 #include <iterator>
 #include <utility>
 
-#include "service/runtime/submission.h"
-
 namespace muster::runtime {
 
-ByShard SplitByShard(const Shared& shared, const std::vector<values::FutureId>& ids) {
-  ByShard split;
-  for (const values::FutureId& id : ids) split[TargetShard(shared, id)].push_back(id);
-  return split;
-}
-
-MergedWait::MergedWait(ShardRunner& runner, coro::CancelToken& token, values::NamespaceId ns, ByShard members,
+MergedWait::MergedWait(const Router& router, coro::CancelToken& token, values::NamespaceId ns, ByShard members,
                        values::ReturnWhen return_when, base::Instant deadline, bool take_outcomes)
     : Suspension(token),
-      runner_(runner),
+      router_(router),
       ns_(ns),
       return_when_(return_when),
       deadline_(deadline),
@@ -37,7 +29,7 @@ void MergedWait::Attach() {
 }
 
 void MergedWait::AttachPart(Part& part, base::Instant deadline) {
-  part.token = runner_.requests().Add(&part);
+  part.token = router_.here().requests().Add(&part);
   core::AttachWait attach;
   attach.token = part.token;
   attach.ns = ns_;
@@ -45,16 +37,16 @@ void MergedWait::AttachPart(Part& part, base::Instant deadline) {
   attach.return_when = return_when_;
   attach.deadline = deadline;
   attach.take_outcomes = take_outcomes_;
-  runner_.Send(part.shard, std::move(attach));
+  router_.Send(part.shard, std::move(attach));
 }
 
 void MergedWait::DetachPart(Part& part) {
   if (part.token == core::kNoToken) return;
-  runner_.requests().Remove(part.token);
+  router_.here().requests().Remove(part.token);
   core::Detach detach;
   detach.token = part.token;
   part.token = core::kNoToken;
-  runner_.Send(part.shard, detach);
+  router_.Send(part.shard, std::move(detach));
 }
 
 bool MergedWait::SatisfiedBy(const core::WaitEnded& ended) const {
@@ -70,7 +62,7 @@ bool MergedWait::SatisfiedBy(const core::WaitEnded& ended) const {
 }
 
 void MergedWait::OnPartEnded(Part& part, core::WaitEnded&& ended) {
-  runner_.requests().Remove(part.token);
+  router_.here().requests().Remove(part.token);
   part.token = core::kNoToken;
   part.ended = std::move(ended);
   part.has_ended = true;

@@ -3,7 +3,6 @@
 // Threading: its loop. Lifetime: a local of the coroutine that waits; whatever it attached is detached by the end.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -12,18 +11,15 @@
 #include "service/core/door/command.h"
 #include "service/core/door/effect.h"
 #include "service/coro/cancel.h"
+#include "service/runtime/calls/by_shard.h"
+#include "service/runtime/host/router.h"
 #include "service/runtime/service.h"
-#include "service/runtime/shard_runner.h"
 
 namespace muster::runtime {
 
-// Ids by the shard that holds them, each list in the order given.
-using ByShard = std::map<values::ShardIndex, std::vector<values::FutureId>>;
-ByShard SplitByShard(const Shared& shared, const std::vector<values::FutureId>& ids);
-
 class MergedWait final : public coro::Suspension {
  public:
-  MergedWait(ShardRunner& runner, coro::CancelToken& token, values::NamespaceId ns, ByShard members,
+  MergedWait(const Router& router, coro::CancelToken& token, values::NamespaceId ns, ByShard members,
              values::ReturnWhen return_when, base::Instant deadline, bool take_outcomes);
   ~MergedWait() override;
 
@@ -60,7 +56,7 @@ class MergedWait final : public coro::Suspension {
   void Finish();
   CancelReply OnCancel() override { return CancelReply::kWake; }
 
-  ShardRunner& runner_;
+  const Router router_;
   const values::NamespaceId ns_;
   const values::ReturnWhen return_when_;
   const base::Instant deadline_;

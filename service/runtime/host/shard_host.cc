@@ -1,85 +1,77 @@
-#include "service/runtime/shard_runner.h"
+#include "service/runtime/host/shard_host.h"
 
-#include <algorithm>
+#include <memory>
 #include <variant>
 
 #include "service/base/check.h"
 #include "service/base/reason.h"
-#include "service/runtime/store.h"
 
 namespace muster::runtime {
+namespace {
 
-ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
-    : coro::Timer(&OnTimer),
-      shared_(shared),
-      loop_(loop),
-      index_(index),
-      requests_(index),
-      dispatcher_(*this),
-      committer_(shared.committer.get()) {
-  MUSTER_CHECK(&loop.clock() == &shared.clock) << "a loop of the service has another clock";
-  for (size_t shard = index; shard < shared.options.shards; shard += shared.loops) {
-    core::ShardOptions options;
-    options.index = static_cast<values::ShardIndex>(shard);
-    options.shards = shared.options.shards;
-    options.incarnation = shared.options.incarnation;
-    options.journaled = committer_ != nullptr;
-    options.nesting_max = shared.options.limits.nesting_max;
-    options.undelivered_retention = shared.options.call_retention;
-    options.request_ids_max = shared.options.limits.request_ids_max;
-    shards_.push_back(std::make_unique<core::Shard>(options));
-  }
-  if (committer_ == nullptr) return;
-  writer_.emplace(shared.store->stored_functions);
-  loop.AddTurnHook([this] { EndTurn(); });
+// Jobs that are started in one turn while the server takes up its work.
+constexpr size_t kResumedAtOnce = 256;
+
+Release::Journal JournalOf(const ShardHost::Surroundings& around, std::function<void()> on_failure) {
+  Release::Journal journal;
+  if (around.committer == nullptr) return journal;
+  journal.committer = around.committer;
+  journal.stored_functions = &around.store->stored_functions;
+  journal.on_failure = std::move(on_failure);
+  return journal;
 }
 
-ShardRunner::~ShardRunner() {
+}  // namespace
+
+ShardHost::ShardHost(const Surroundings& surroundings, executor::Loop& loop, uint8_t index)
+    : coro::Timer(&OnTimer),
+      around_(surroundings),
+      loop_(loop),
+      index_(index),
+      shards_(surroundings.options, index, surroundings.hosts.loops()),
+      outlet_(index, surroundings.hosts),
+      release_(loop, shards_, outlet_, JournalOf(surroundings, [this] { OnJournalFailed(); })),
+      dispatcher_(*this) {
+  MUSTER_CHECK(&loop.clock() == &surroundings.clock) << "a loop of the service has another clock";
+}
+
+ShardHost::~ShardHost() {
   if (armed_for_ != base::kNever) loop_.RemoveTimer(*this);  // the loop has stopped and still exists
 }
 
-void ShardRunner::OnTimer(coro::Timer& timer) {
-  auto& self = static_cast<ShardRunner&>(timer);
+// --- Timers ----------------------------------------------------------------------------------------------------------
+
+void ShardHost::OnTimer(coro::Timer& timer) {
+  auto& self = static_cast<ShardHost&>(timer);
   self.armed_for_ = base::kNever;
   self.Tick();
 }
 
-void ShardRunner::Tick(bool only_earliest) {
+void ShardHost::Tick(bool only_earliest) {
   const base::Instant now = ReadTime();
-  const base::Instant earliest = NextDeadline();
-  ForEachShard([&](values::ShardIndex index, core::Shard& shard) {
+  const base::Instant earliest = shards_.NextDeadline();
+  shards_.ForEach([&](values::ShardIndex index, core::Shard& shard) {
     const base::Instant due = shard.NextDeadline();
     if (due > now || (only_earliest && due > earliest)) return;
     shard.Tick(now, effects_, only_earliest);
     CountRequestIds(index);
     Carry(shard, index);
   });
-  ArmFor(NextDeadline());
+  ArmFor(shards_.NextDeadline());
 }
 
-base::Instant ShardRunner::NextDeadline() const {
-  base::Instant earliest = base::kNever;
-  for (const auto& shard : shards_) earliest = std::min(earliest, shard->NextDeadline());
-  return earliest;
-}
-
-void ShardRunner::ArmFor(base::Instant deadline) {
+void ShardHost::ArmFor(base::Instant deadline) {
   if (deadline >= armed_for_) return;
   if (armed_for_ != base::kNever) loop_.RemoveTimer(*this);
   armed_for_ = deadline;
   loop_.AddTimer(*this, deadline);
 }
 
-absl::Status ShardRunner::Delete(values::ShardIndex shard, values::NamespaceId ns, const values::FutureId& id) {
-  core::Shard& target = ShardAt(shard);
-  absl::Status deleted = target.Delete(ns, id, TurnTime(), effects_);
-  Carry(target, shard);
-  return deleted;
-}
+// --- Effects ---------------------------------------------------------------------------------------------------------
 
-void ShardRunner::Carry(core::Shard& touched, values::ShardIndex index) {
+void ShardHost::Carry(core::Shard& touched, values::ShardIndex index) {
   ArmFor(touched.NextDeadline());
-  if (committer_ != nullptr) NoteChanges(touched, index);
+  release_.Note(touched, index);
   if (carries_) return;  // whoever carries further down the stack will come to the new effects
   carries_ = true;
   while (!effects_.empty()) {
@@ -90,59 +82,82 @@ void ShardRunner::Carry(core::Shard& touched, values::ShardIndex index) {
   carries_ = false;
 }
 
-void ShardRunner::CarryOut(core::Effect&& effect) {
+void ShardHost::CarryOut(core::Effect&& effect) {
   if (auto* changed = std::get_if<core::Changed>(&effect)) return OnChanged(*changed);
   if (auto* start = std::get_if<core::StartJob>(&effect)) return dispatcher_.Start(std::move(*start));
   if (auto* withdraw = std::get_if<core::WithdrawJob>(&effect)) return dispatcher_.Withdraw(*withdraw);
   if (auto* cancel = std::get_if<core::CancelJob>(&effect)) return dispatcher_.Cancel(*cancel);
   if (auto* dropped = std::get_if<core::Dropped>(&effect)) return OnDropped(*dropped);
-  if (auto* expired = std::get_if<core::GraceExpired>(&effect)) return shared_.observer.OnGraceExpired(*expired);
-  if (committer_ != nullptr && Undurable()) return Hold(std::move(effect));
-  LetOut(std::move(effect));
+  if (auto* expired = std::get_if<core::GraceExpired>(&effect)) return around_.observer.OnGraceExpired(*expired);
+  release_.Take(std::move(effect));
 }
 
-void ShardRunner::LetOut(core::Effect&& effect) {
-  if (auto* send = std::get_if<core::SendToShard>(&effect)) return Send(send->shard, std::move(send->message));
-  const core::Token token = TokenOf(effect);
-  if (token != core::kNoToken) Answer(token, std::move(effect));
-}
-
-void ShardRunner::Answer(core::Token token, core::Effect&& effect) {
-  const uint8_t loop = RequestTable::LoopOf(token);
-  if (loop == index_) return Deliver(token, std::move(effect));
-  ShardRunner& asker = *shared_.runners[loop];
-  asker.loop_.Post([&asker, token, moved = std::move(effect)]() mutable { asker.Deliver(token, std::move(moved)); });
-}
-
-void ShardRunner::Deliver(core::Token token, core::Effect&& effect) {
-  if (Receiver* receiver = requests_.Find(token)) receiver->OnEffect(std::move(effect));
-}
-
-void ShardRunner::OnChanged(const core::Changed& change) {
-  Usage& usage = shared_.usage;
+void ShardHost::OnChanged(const core::Changed& change) {
   const bool waits_for_pool = change.kind == values::FutureKind::kJob &&
-                              shared_.registry.At(change.function).kind == values::FunctionKind::kBlocking;
-  const auto is_queued = [](values::State s) { return s == values::State::kQueued || s == values::State::kDelayed; };
-  if (change.created) {
-    usage.pending_futures.fetch_add(1, std::memory_order_relaxed);
-    if (waits_for_pool && is_queued(change.to)) usage.blocking_queued.fetch_add(1, std::memory_order_relaxed);
-  } else if (waits_for_pool && is_queued(change.from) != is_queued(change.to)) {
-    usage.blocking_queued.fetch_add(is_queued(change.to) ? 1 : -1, std::memory_order_relaxed);
+                              around_.registry.At(change.function).kind == values::FunctionKind::kBlocking;
+  around_.admission.OnChanged(change, waits_for_pool);
+  around_.namespaces.AddBytes(change.ns, change.bytes_held);
+  around_.observer.OnChanged(change, now_);
+}
+
+void ShardHost::OnDropped(const core::Dropped& drop) {
+  around_.namespaces.AddBytes(drop.ns, drop.bytes_held);
+  around_.observer.OnDropped(drop);
+}
+
+// --- Beginning and end -----------------------------------------------------------------------------------------------
+
+void ShardHost::Resume() {
+  if (frozen()) return;  // the server ends before it has begun; the jobs start when it is back
+  bool more = false;
+  size_t left = kResumedAtOnce;
+  shards_.ForEach([&](values::ShardIndex index, core::Shard& shard) {
+    if (left == 0) {
+      more = true;
+      return;
+    }
+    if (shard.Resume(left, TurnTime(), effects_)) {
+      more = true;
+      left = 0;
+    }
+    Carry(shard, index);
+  });
+  ArmFor(shards_.NextDeadline());
+  if (more) loop_.Post([this] { Resume(); });
+}
+
+void ShardHost::Flush(std::function<void()> flushed) {
+  struct Flushed final : DurableWaiter {
+    explicit Flushed(std::function<void()> t)
+        : DurableWaiter([](coro::Runnable& self) {
+            const std::unique_ptr<Flushed> own(&static_cast<Flushed&>(self));
+            own->then();
+          }),
+          then(std::move(t)) {}
+    ~Flushed() = default;
+    const std::function<void()> then;
+  };
+  // Those of a recovery too, which went by the shards alone.
+  shards_.ForEach([this](values::ShardIndex index, core::Shard& shard) { release_.Note(shard, index); });
+  WhenDurable(*new Flushed(std::move(flushed)));
+}
+
+void ShardHost::OnJournalFailed() {
+  if (!release_.Fail()) return;
+  dispatcher_.CancelAll("the server's disk has failed");
+  release_.RefuseHeld();
+  // Somebody on another loop may have asked these shards after that loop had heard of the failure and before this one
+  // did: so each loop, once it is frozen, has all who wait anywhere told.
+  for (const auto& host : around_.hosts) {
+    host->loop().Post([&h = *host] { h.outlet().TellAll(StoreFailed(), /*last_step=*/true); });
   }
-  if (values::IsDone(change.to)) usage.pending_futures.fetch_sub(1, std::memory_order_relaxed);
-  shared_.namespaces.AddBytes(change.ns, change.bytes_held);
-  shared_.observer.OnChanged(change, now_);
+  release_.SayClosed();
 }
 
-void ShardRunner::OnDropped(const core::Dropped& drop) {
-  shared_.namespaces.AddBytes(drop.ns, drop.bytes_held);
-  shared_.observer.OnDropped(drop);
-}
-
-void ShardRunner::Drain(bool last_step) {
-  const absl::Status refusal = base::Refuse(
-      base::Reason::kDraining, "the server is shutting down: ask again when it is back, with the same ids");
-  requests_.ForEach([&](Receiver& receiver) { receiver.OnDrain(refusal, last_step); });
+void ShardHost::Drain(bool last_step) {
+  outlet_.TellAll(base::Refuse(base::Reason::kDraining,
+                               "the server is shutting down: ask again when it is back, with the same ids"),
+                  last_step);
 }
 
 }  // namespace muster::runtime

@@ -1,12 +1,12 @@
-// The one thread that writes to the journal: it takes whatever batches all loops have handed over since it looked last,
-// appends them as one, and sends each home when it is durable. While it does so the next ones gather (group commit).
+// What writes to the journal: it takes whatever batches all loops have handed over since it looked last, appends them
+// as one, and sends each home when it is durable. While it does so the next ones gather (group commit).
+//
+// A port: the server's has a thread of its own (thread_committer.h); a simulation's commits when it is told.
 //
 // Threading: Submit and Write from any thread; neither blocks. Lifetime: outlives the loops' last Submit; StopBlocking
 // comes before the loops stop, because commits are posted home.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,8 +14,6 @@
 #include "absl/status/status.h"
 
 #include "service/base/clock.h"
-#include "service/base/mutex.h"
-#include "service/base/thread.h"
 #include "service/coro/runnable.h"
 #include "service/executor/loop.h"
 #include "service/store/journal.h"
@@ -34,54 +32,51 @@ struct Commit : coro::Runnable {
 class Committer {
  public:
   struct Options {
-    // Called on the writer's thread after each append that succeeded: how long it took, and of how many rows and loops'
+    // Called by who appends after each append that succeeded: how long it took, and of how many rows and loops'
     // batches it was.
     std::function<void(base::Duration took, size_t rows, size_t batches)> on_commit;
-    // Once, on the writer's thread, before anybody else hears of it: the journal has failed for good.
+    // Once, by who appends, before anybody else hears of it: the journal has failed for good.
     std::function<void(const absl::Status& failure)> on_failure;
   };
 
-  // `journal` outlives it; `epoch` is what its TakeOver gave.
-  Committer(store::Journal& journal, uint32_t epoch, Options options);
-  ~Committer();
+  Committer() = default;
+  virtual ~Committer() = default;
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
 
   // `commit` stays alive until it has come home. Commits are appended in the order of the calls.
-  void Submit(Commit& commit);
+  virtual void Submit(Commit& commit) = 0;
   // For rows that nobody waits for. Whatever is submitted later is durable only when this is.
-  void Write(std::unique_ptr<store::Batch> batch);
-
+  virtual void Write(std::unique_ptr<store::Batch> batch) = 0;
   // Writes what was submitted, then ends. Idempotent.
-  void StopBlocking();
-
-  store::Journal& journal() { return journal_; }
+  virtual void StopBlocking() = 0;
   // Nothing is submitted that is not written. For manual time.
-  bool idle() const { return under_way_.load(std::memory_order_seq_cst) == 0; }
+  virtual bool idle() const = 0;
+};
 
- private:
+// Batches that become one append: what every committer does once it has taken some. One thread at a time.
+class GroupCommit {
+ public:
   struct Item {
     Commit* commit;  // null: the batch is owned
     std::unique_ptr<store::Batch> owned;
   };
 
-  void Push(Item item);
-  void Run();
-  void AppendAll(std::vector<Item>& items);
+  // `journal` outlives it; `epoch` is what its TakeOver gave.
+  GroupCommit(store::Journal& journal, uint32_t epoch, Committer::Options options);
 
+  // Appends all; after the first failure nothing any more.
+  void Append(const std::vector<Item>& items);
+  // Then: posts each commit home with what became of it.
+  void SendHome(std::vector<Item>& items);
+
+ private:
   store::Journal& journal_;
   const uint32_t epoch_;
-  const Options options_;
+  const Committer::Options options_;
   const base::SystemClock clock_;  // for how long things took
-
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  std::vector<Item> queue_ MUSTER_GUARDED_BY(mutex_);
-  bool stop_ MUSTER_GUARDED_BY(mutex_) = false;
-  // Added to by Submit before the loop may sleep, taken from after the post home: so who sees 0, and the loops asleep,
-  // sees all of it done.
-  std::atomic<int64_t> under_way_{0};
-  absl::Status failure_;                      // writer's thread
-  std::vector<const store::Batch*> batches_;  // writer's thread
-  base::Thread thread_;
+  absl::Status failure_;
+  std::vector<const store::Batch*> batches_;  // reused
 };
 
 }  // namespace muster::runtime

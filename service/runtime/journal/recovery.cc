@@ -1,4 +1,5 @@
-// Taking up what the store holds: rows to records, records to shards, shards tied together, and at last the jobs.
+#include "service/runtime/journal/recovery.h"
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -7,23 +8,21 @@
 #include "fmt/format.h"
 
 #include "service/base/failpoint.h"
-#include "service/base/log.h"
 #include "service/base/status.h"
 #include "service/rows/rows.h"
-#include "service/runtime/committer.h"
-#include "service/runtime/service_impl.h"
-#include "service/runtime/store.h"
+#include "service/runtime/host/shard_host.h"
 
 namespace muster::runtime {
 namespace {
 
 class Recovery {
  public:
-  Recovery(Shared& shared, base::Instant now) : shared_(shared), store_(*shared.store), now_(now) {}
+  Recovery(Store& store, Hosts& hosts, Namespaces& namespaces, const jobs::Registry& registry, base::Instant now)
+      : store_(store), hosts_(hosts), namespaces_(namespaces), registry_(registry), now_(now) {}
 
   absl::StatusOr<Recovered> Run() {
     MUSTER_RETURN_IF_ERROR(RestoreNamespaces());
-    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < hosts_.shards(); ++shard) {
       MUSTER_RETURN_IF_ERROR(RestoreShard(shard));
     }
     MUSTER_RETURN_IF_ERROR(CheckFunctions());
@@ -34,16 +33,16 @@ class Recovery {
   }
 
  private:
-  core::Shard& ShardAt(values::ShardIndex shard) { return shared_.OwnerOf(shard).ShardAt(shard); }
+  core::Shard& ShardAt(values::ShardIndex shard) { return hosts_.OwnerOf(shard).shards().At(shard); }
 
   absl::Status RestoreNamespaces() {
     for (const auto& [id, name] : store_.namespaces) {
-      if (!shared_.namespaces.Restore(id, name)) {
+      if (!namespaces_.Restore(id, name)) {
         return absl::DataLossError(fmt::format("namespace {} (\"{}\") contradicts another", id, name));
       }
     }
-    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
-      for (const values::Namespace& each : shared_.namespaces.All()) ShardAt(shard).KnowNamespace(each.id, each.tag);
+    for (values::ShardIndex shard = 0; shard < hosts_.shards(); ++shard) {
+      for (const values::Namespace& each : namespaces_.All()) ShardAt(shard).KnowNamespace(each.id, each.tag);
     }
     return absl::OkStatus();
   }
@@ -87,7 +86,7 @@ class Recovery {
       return shard.RestoreMembers(last, members);
     }
     MUSTER_ASSIGN_OR_RETURN(core::FutureRecord record, rows::DecodeFuture(index, key.sequence, value));
-    if (!shared_.namespaces.Has(record.ns)) {
+    if (!namespaces_.Has(record.ns)) {
       return absl::DataLossError(
           fmt::format("future {} is of a namespace that is not there: {}", record.id.ToText(), record.ns));
     }
@@ -98,7 +97,7 @@ class Recovery {
             fmt::format("future {} calls a function that is not there: {}", record.id.ToText(), record.function));
       }
       record.function = store_.current_functions[record.function];
-      const jobs::Function& function = shared_.registry.At(record.function);
+      const jobs::Function& function = registry_.At(record.function);
       record.function_kind = function.kind;
       if (function.missing && !values::IsDone(record.state)) ++waiting_for_[function.name];
     }
@@ -121,17 +120,17 @@ class Recovery {
 
   absl::Status RelinkAll() {
     uint32_t depth = 0;
-    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < hosts_.shards(); ++shard) {
       depth = std::max(depth, ShardAt(shard).FinishRestoring());
     }
     for (uint32_t level = 0; level <= depth; ++level) {
-      for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+      for (values::ShardIndex shard = 0; shard < hosts_.shards(); ++shard) {
         ShardAt(shard).Relink(level, now_, effects_);
         TakeMessages();
       }
       Deliver();
     }
-    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < hosts_.shards(); ++shard) {
       MUSTER_RETURN_IF_ERROR(ShardAt(shard).FinishRelinking(now_, effects_));
       TakeMessages();
     }
@@ -157,18 +156,20 @@ class Recovery {
   }
 
   void Count() {
-    for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
+    for (values::ShardIndex shard = 0; shard < hosts_.shards(); ++shard) {
       ShardAt(shard).ForEachRestored([&](const core::Changed& changed) {
         ++recovered_.futures;
         recovered_.pending += !values::IsDone(changed.to);
-        shared_.OwnerOf(shard).OnChanged(changed);
+        hosts_.OwnerOf(shard).OnChanged(changed);
       });
-      shared_.request_ids[shard].store(ShardAt(shard).Stats().request_ids, std::memory_order_relaxed);
+      hosts_.OwnerOf(shard).CountRequestIds(shard);
     }
   }
 
-  Shared& shared_;
   Store& store_;
+  Hosts& hosts_;
+  Namespaces& namespaces_;
+  const jobs::Registry& registry_;
   const base::Instant now_;
   Recovered recovered_;
   core::Effects effects_;
@@ -178,38 +179,9 @@ class Recovery {
 
 }  // namespace
 
-absl::StatusOr<Recovered> Service::Recover() {
-  base::Failpoint("recovery.begun");
-  absl::StatusOr<Recovered> recovered = Recovery(impl_->shared, impl_->shared.Now()).Run();
-  base::Failpoint("recovery.ended");
-  return recovered;
-}
-
-void Service::Resume() {
-  Shared& shared = impl_->shared;
-  // What the recovery itself has decided (an interrupted job's end, say) is durable before anybody can see it.
-  FlushBlocking();
-  shared.recovering.store(false, std::memory_order_release);
-  for (auto& runner : shared.runners) {
-    runner->loop().Post([&r = *runner] { r.Resume(); });
-  }
-}
-
-bool Service::recovering() const { return impl_->shared.recovering.load(std::memory_order_acquire); }
-bool Service::store_failed() const { return impl_->shared.store_failed.load(std::memory_order_acquire); }
-void Service::SetStoreFull(bool full) { impl_->shared.store_full.store(full, std::memory_order_relaxed); }
-
-bool Service::JournalIdle() const { return impl_->shared.committer == nullptr || impl_->shared.committer->idle(); }
-
-void Service::FlushBlocking() {
-  for (auto& runner : impl_->shared.runners) runner->FlushBlocking();
-}
-
-void Service::StopJournal() {
-  Shared& shared = impl_->shared;
-  if (shared.committer == nullptr) return;
-  for (auto& runner : shared.runners) runner->CloseJournalBlocking();
-  shared.committer->StopBlocking();
+absl::StatusOr<Recovered> Recover(Store& store, Hosts& hosts, Namespaces& namespaces, const jobs::Registry& registry,
+                                  base::Instant now) {
+  return Recovery(store, hosts, namespaces, registry, now).Run();
 }
 
 }  // namespace muster::runtime

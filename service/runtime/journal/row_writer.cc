@@ -1,4 +1,4 @@
-#include "service/runtime/row_writer.h"
+#include "service/runtime/journal/row_writer.h"
 
 #include "service/rows/rows.h"
 
