@@ -27,7 +27,8 @@
 #include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/loop.h"
-#include "service/runtime/namespaces.h"
+#include "service/runtime/admission/admission.h"
+#include "service/runtime/journal/committer.h"
 #include "service/runtime/observer.h"
 #include "service/values/limits.h"
 
@@ -84,7 +85,9 @@ struct StreamOptions {
   bool bounded = false;  // whether `timeout` means anything
   base::Duration timeout{0};
   std::string resume_token;
-  bool as_waiter = false;  // of Gather, which waits for all: counted and limited as a waiter, not as a stream
+  // Of Gather, which waits for all: counted and limited as a waiter. Otherwise the RPC that streams holds a
+  // StreamPermit of admission(), and only the members are counted here.
+  bool as_waiter = false;
 };
 
 struct Store;
@@ -100,13 +103,16 @@ class Service {
     values::Limits limits;
     // Where everything survives: the store that OpenStore has opened. Null: nothing does.
     Store* store = nullptr;
+    // What commits to the store's journal. Null: a ThreadCommitter.
+    std::function<std::unique_ptr<Committer>(store::Journal& journal, uint32_t epoch, Committer::Options options)>
+        make_committer;
     uint32_t incarnation = 1;
     values::ShardIndex shards = 64;  // fixed for the life of a journal
     base::Duration call_retention = std::chrono::seconds(60);
     size_t blocking_queue_max = 10'000;  // blocking jobs accepted and not running; the pool's queue holds as many
   };
 
-  // One shard runner a loop is made here; `loops` must not be running yet.
+  // One shard host a loop is made here; `loops` must not be running yet.
   // With a store, everything is refused with RECOVERING until Recover and Resume have been called.
   Service(Options options, dispatch::Directory& directory, std::vector<executor::Loop*> loops,
           executor::BlockingPool& pool, const base::Clock& clock, Observer& observer);
@@ -119,8 +125,9 @@ class Service {
   // server does not have.
   absl::StatusOr<Recovered> Recover();
   // Opens the service; jobs that were left start, in order. Blocks until what Recover has decided is durable, while the
-  // loops run.
+  // loops run. For who must not block: WhenFlushed, then Open.
   void Resume();
+  void Open();
   // Any thread.
   bool recovering() const;
   // Whether the journal has failed: nothing changes any more. Any thread.
@@ -129,24 +136,29 @@ class Service {
   bool JournalIdle() const;
   // New futures are refused with STORE_FULL while it is set. Any thread.
   void SetStoreFull(bool full);
-  // Blocks until everything that has happened on the loops by now is durable, and whoever waited for it has been told.
+  // Calls `flushed`, on a loop, when everything that has happened on the loops by now is durable, and whoever waited
+  // for it has been told. Any thread.
+  void WhenFlushed(std::function<void()> flushed);
   void FlushBlocking();
-  // Blocks until everything that has happened on the loops is durable, then stops the journal's thread; what happens
-  // afterwards is not recorded. The last step of a drain before the loops stop.
+  // Calls `closed`, on a loop, when everything that has happened on the loops is durable; what happens afterwards is
+  // not recorded. With a store.
+  void WhenJournalClosed(std::function<void()> closed);
+  // The same, blocking, then stops the journal's thread. The last step of a drain before the loops stop.
   void StopJournal();
 
   const values::Limits& limits() const;
   const dispatch::Directory& directory() const;
   const base::Clock& clock() const;
+  // For the limits of what is open at the edge: streams.
+  Admission& admission();
 
   // Makes it on first use. INVALID_FIELD, TOO_MANY_NAMESPACES. Any thread.
   absl::StatusOr<values::Namespace> OpenNamespace(std::string_view name);
   // Any thread.
   std::string NamespaceName(values::NamespaceId id) const;
   uint64_t NamespaceCount() const;
-  // What the futures of all namespaces hold, and those of one.
+  // What the futures of all namespaces hold.
   int64_t BytesHeld() const;
-  int64_t BytesHeld(values::NamespaceId ns) const;
 
   // `command.token` and `attach` are set here. Refusals as in core/, and TOO_MANY_FUTURES, TOO_MANY_BYTES,
   // TOO_MANY_REQUEST_IDS, QUEUE_FULL, DRAINING.
@@ -165,7 +177,7 @@ class Service {
   coro::Task<absl::StatusOr<WaitAnswer>> Wait(values::NamespaceId ns, core::FutureSet set,
                                               values::ReturnWhen return_when, std::optional<base::Duration> timeout,
                                               bool take_outcomes, coro::CancelToken& token);
-  // An empty set ends at once (semantics 37). TOO_MANY_STREAMS, INVALID_RESUME_TOKEN, unknown ids.
+  // An empty set ends at once (semantics 37). TOO_MANY_WAITERS, INVALID_RESUME_TOKEN, unknown ids.
   coro::Task<absl::StatusOr<std::unique_ptr<CompletionStream>>> AsCompleted(values::NamespaceId ns, core::FutureSet set,
                                                                             StreamOptions options);
   // The members of a group, in order of creation within each shard. EMPTY_SET when there are none.
@@ -173,9 +185,9 @@ class Service {
 
   coro::Task<absl::StatusOr<core::FutureView>> Get(values::NamespaceId ns, values::FutureId id, bool take_outcome);
   // The outcomes of `ids`, each at its place, if all are done, and without `also_failed` if all have succeeded; else
-  // none. `ids` outlives the call.
-  coro::Task<std::vector<values::OutcomeRef>> TakeOutcomes(values::NamespaceId ns,
-                                                           const std::vector<values::FutureId>& ids, bool also_failed);
+  // none. `ids` are lent, and outlive the call; they are back at its end.
+  coro::Task<std::vector<values::OutcomeRef>> TakeOutcomes(values::NamespaceId ns, std::vector<values::FutureId>& ids,
+                                                           bool also_failed);
   coro::Task<absl::StatusOr<ListAnswer>> List(core::ListFutures query, std::string page_token);
   // For ids: in input order. For a group: its live members.
   coro::Task<absl::StatusOr<std::vector<std::pair<values::FutureId, core::CancelEffect>>>> Cancel(

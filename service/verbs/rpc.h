@@ -43,7 +43,6 @@ struct Shared {
   const ServerInfo& info;
   metrics::Metrics* const metrics;  // may be null
   metrics::Gauge runs_open;
-  std::atomic<int64_t> streams{0};  // of StreamPlace; a plain count
 };
 
 // What the verbs of one loop share.

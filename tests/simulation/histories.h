@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "service/core/shard.h"
-#include "service/runtime/row_writer.h"
+#include "service/runtime/journal/row_writer.h"
 #include "service/store/journal.h"
 #include "tests/linearizability/history.h"
 #include "tests/simulation/random.h"

@@ -7,7 +7,6 @@
 #include "service/base/status.h"
 #include "service/coro/event.h"
 #include "service/grpc/detail/registrar.h"
-#include "service/verbs/stream_place.h"
 #include "service/wire/status.h"
 
 namespace muster::grpc_front {
@@ -56,7 +55,7 @@ coro::Task<absl::Status> Health::OnLoop::Check(HealthCheckRequest& request, Heal
 
 coro::Task<absl::Status> Health::OnLoop::Watch(Rpc& rpc, HealthCheckRequest& request,
                                                StreamWriter<HealthCheckResponse>& out) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const verbs::StreamPlace place, verbs::TakeStreamPlace(rpc));
+  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::StreamPermit place, rpc.service.admission().TryStream());
   HealthCheckResponse response;
   for (;;) {
     const auto now = StatusOf(request.service(), state_);

@@ -7,7 +7,6 @@
 #include "service/coro/timeout.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
-#include "service/verbs/stream_place.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
@@ -149,7 +148,7 @@ absl::StatusOr<std::optional<base::Duration>> ToProgressInterval(const pb::AsCom
 coro::Task<absl::Status> AsCompleted(Rpc& rpc, pb::AsCompletedRequest& request,
                                      StreamWriter<pb::AsCompletedResponse>& out) {
   MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
-  MUSTER_CO_ASSIGN_OR_RETURN(const StreamPlace place, TakeStreamPlace(rpc));
+  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::StreamPermit place, rpc.service.admission().TryStream());
   const values::Limits& limits = entry.limits;
   MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set,
                              wire::ToSet(*request.mutable_set(), limits, wire::EmptySet::kAllowed, wire::Path("set")));

@@ -17,7 +17,6 @@
 #include "service/coro/scope.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
-#include "service/verbs/stream_place.h"
 #include "service/wire/convert.h"
 #include "service/wire/run_codec.h"
 
@@ -420,7 +419,7 @@ coro::Task<absl::Status> RunStream::Serve() {
 }  // namespace
 
 coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream) {
-  MUSTER_CO_ASSIGN_OR_RETURN(const StreamPlace place, TakeStreamPlace(rpc));
+  MUSTER_CO_ASSIGN_OR_RETURN(const runtime::StreamPermit place, rpc.service.admission().TryStream());
   rpc.shared.runs_open.Add();
   RunStream run(rpc, stream);
   absl::Status status = co_await run.Serve();

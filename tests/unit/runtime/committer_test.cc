@@ -1,5 +1,3 @@
-#include "service/runtime/committer.h"
-
 #include <atomic>
 #include <memory>
 #include <string>
@@ -8,6 +6,7 @@
 #include "gtest/gtest.h"
 
 #include "service/executor/loop.h"
+#include "service/runtime/journal/thread_committer.h"
 #include "tests/support/gate.h"
 #include "tests/support/gated_journal.h"
 
@@ -37,7 +36,7 @@ class CommitterTest : public testing::Test {
       sizes_.push_back(batches);
     };
     options.on_failure = [this](const absl::Status&) { ++failures_; };
-    committer_ = std::make_unique<Committer>(journal_, epoch_, std::move(options));
+    committer_ = std::make_unique<ThreadCommitter>(journal_, epoch_, std::move(options));
   }
   ~CommitterTest() override {
     journal_.Open();
@@ -63,7 +62,7 @@ class CommitterTest : public testing::Test {
   size_t rows_ = 0;
   std::vector<size_t> sizes_;
   std::atomic<int> failures_{0};
-  std::unique_ptr<Committer> committer_;
+  std::unique_ptr<ThreadCommitter> committer_;
 };
 
 TEST_F(CommitterTest, WhatComesWhileOneIsUnderWayFormsTheNext) {

@@ -1,6 +1,7 @@
-#include "service/runtime/namespaces.h"
+#include "service/runtime/admission/namespaces.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,10 +89,13 @@ TEST(NamespacesTest, MoreThanTheLimitAreRestoredAndNoneIsMadeThen) {
   EXPECT_EQ(base::ReasonOf(namespaces.Open("n6").status()), base::Reason::kTooManyNamespaces);
 }
 
-TEST(NamespacesTest, OnMadeHearsOfThoseThatAreMadeAlone) {
+TEST(NamespacesTest, ARowIsClaimedForThoseThatAreMadeAlone) {
   Namespaces namespaces(3);
-  std::vector<std::pair<values::NamespaceId, std::string>> made;
-  namespaces.OnMade([&made](values::NamespaceId id, const std::string& name) { made.emplace_back(id, name); });
+  std::vector<std::pair<values::NamespaceId, std::string>> claimed;
+  namespaces.ClaimBy([&claimed](values::NamespaceId id, const std::string& name) {
+    claimed.emplace_back(id, name);
+    return name;
+  });
   EXPECT_TRUE(namespaces.Restore(4, "old"));
   EXPECT_TRUE(namespaces.Open("old").ok());
   EXPECT_TRUE(namespaces.Open("").ok());
@@ -99,7 +103,58 @@ TEST(NamespacesTest, OnMadeHearsOfThoseThatAreMadeAlone) {
   EXPECT_FALSE(namespaces.Open("Bad").ok());
   EXPECT_TRUE(namespaces.Open("new").ok());
   EXPECT_FALSE(namespaces.Open("one-too-many").ok());
-  EXPECT_EQ(made, (std::vector<std::pair<values::NamespaceId, std::string>>{{5, "default"}, {6, "new"}}));
+  EXPECT_EQ(claimed, (std::vector<std::pair<values::NamespaceId, std::string>>{{5, "default"}, {6, "new"}}));
+}
+
+// Two servers that make namespaces of one store: whoever writes a row first has it.
+TEST(NamespacesTest, TheFirstWriterOfARowHasItAndTheOtherLearnsOfIt) {
+  std::map<values::NamespaceId, std::string> rows;
+  const auto claim = [&rows](values::NamespaceId id, const std::string& name) {
+    return rows.try_emplace(id, name).first->second;
+  };
+  Namespaces one(10);
+  Namespaces other(10);
+  one.ClaimBy(claim);
+  other.ClaimBy(claim);
+  EXPECT_EQ(one.Open("a")->id, 1u);
+  EXPECT_EQ(one.Open("b")->id, 2u);
+  EXPECT_EQ(other.Open("c")->id, 3u);  // behind two that it had not heard of
+  EXPECT_EQ(other.Open("b")->id, 2u);
+  EXPECT_EQ(other.Name(1), "a");
+  EXPECT_EQ(other.size(), 3u);
+  EXPECT_EQ(one.Open("c")->id, 3u);  // made by the other meanwhile: the same number
+  EXPECT_EQ(one.Open("d")->id, 4u);
+  EXPECT_EQ(rows, (std::map<values::NamespaceId, std::string>{{1, "a"}, {2, "b"}, {3, "c"}, {4, "d"}}));
+}
+
+TEST(NamespacesTest, WhatOthersMadeCountsTowardsTheLimit) {
+  std::map<values::NamespaceId, std::string> rows = {{1, "a"}, {2, "b"}};
+  Namespaces namespaces(3);
+  namespaces.ClaimBy(
+      [&rows](values::NamespaceId id, const std::string& name) { return rows.try_emplace(id, name).first->second; });
+  EXPECT_EQ(namespaces.Open("c")->id, 3u);  // the last of three
+  EXPECT_EQ(base::ReasonOf(namespaces.Open("d").status()), base::Reason::kTooManyNamespaces);
+  EXPECT_EQ(rows.size(), 3u);
+}
+
+TEST(NamespacesTest, ARowThatCannotBeReadMakesNoNamespace) {
+  Namespaces namespaces(3);
+  bool damaged = true;
+  namespaces.ClaimBy([&damaged](values::NamespaceId, const std::string& name) -> absl::StatusOr<std::string> {
+    if (damaged) return absl::DataLossError("the row is damaged");
+    return name;
+  });
+  EXPECT_TRUE(absl::IsDataLoss(namespaces.Open("a").status()));
+  EXPECT_EQ(namespaces.size(), 0u);
+  damaged = false;
+  EXPECT_EQ(namespaces.Open("a")->id, 1u);
+}
+
+TEST(NamespacesTest, OneNameInTwoRowsIsDamage) {
+  Namespaces namespaces(3);
+  EXPECT_TRUE(namespaces.Restore(1, "a"));
+  namespaces.ClaimBy([](values::NamespaceId, const std::string&) { return std::string("a"); });
+  EXPECT_TRUE(absl::IsDataLoss(namespaces.Open("b").status()));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "service/runtime/requests.h"
+#include "service/runtime/host/requests.h"
 
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "service/runtime/resume_token.h"
+#include "service/runtime/calls/resume_token.h"
 
 #include <string>
 

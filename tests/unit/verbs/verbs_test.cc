@@ -13,7 +13,6 @@
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/verbs/page.h"
-#include "service/verbs/stream_place.h"
 #include "tests/unit/runtime/service_fixture.h"
 
 namespace muster::verbs {
@@ -191,17 +190,17 @@ TEST_P(VerbsTest, EveryVerbOfANamespaceRefusesABadName) {
 TEST_P(VerbsTest, StreamsTakeEveryPlaceThereIsAndGiveItBack) {
   Rpc rpc(*service_, *shared_, per_loop_, token_);
   OnLoop([&] {
-    absl::StatusOr<StreamPlace> first = TakeStreamPlace(rpc);
+    absl::StatusOr<runtime::StreamPermit> first = rpc.service.admission().TryStream();
     EXPECT_TRUE(first.ok());
     {
-      const absl::StatusOr<StreamPlace> last = TakeStreamPlace(rpc);
+      const absl::StatusOr<runtime::StreamPermit> last = rpc.service.admission().TryStream();
       EXPECT_TRUE(last.ok()) << "a limit can be used up to its last unit";
-      EXPECT_EQ(base::ReasonOf(TakeStreamPlace(rpc).status()), Reason::kTooManyStreams);
-      EXPECT_EQ(base::ReasonOf(TakeStreamPlace(rpc).status()), Reason::kTooManyStreams);
+      EXPECT_EQ(base::ReasonOf(rpc.service.admission().TryStream().status()), Reason::kTooManyStreams);
+      EXPECT_EQ(base::ReasonOf(rpc.service.admission().TryStream().status()), Reason::kTooManyStreams);
     }
-    EXPECT_TRUE(TakeStreamPlace(rpc).ok());
-    const StreamPlace moved = *std::move(first);
-    EXPECT_TRUE(TakeStreamPlace(rpc).ok()) << "a place that was moved on is one place";
+    EXPECT_TRUE(rpc.service.admission().TryStream().ok());
+    const runtime::StreamPermit moved = *std::move(first);
+    EXPECT_TRUE(rpc.service.admission().TryStream().ok()) << "a place that was moved on is one place";
   });
 }
 
