@@ -47,7 +47,6 @@ class Shard {
   void Apply(Cancel command, base::Instant now, Effects& out);
   void Apply(Delete command, base::Instant now, Effects& out);
   void Apply(Uncancel command, base::Instant now, Effects& out);
-  void Apply(core::Delete command, base::Instant now, Effects& out);
   void Apply(Await command, base::Instant now, Effects& out);
   void Apply(AttachWait command, base::Instant now, Effects& out);
   void Apply(AttachStream command, base::Instant now, Effects& out);

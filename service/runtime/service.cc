@@ -133,6 +133,7 @@ absl::StatusOr<values::Namespace> Service::OpenNamespace(std::string_view name) 
 std::string Service::NamespaceName(values::NamespaceId id) const { return impl_->namespaces.Name(id); }
 uint64_t Service::NamespaceCount() const { return impl_->namespaces.size(); }
 int64_t Service::BytesHeld() const { return impl_->namespaces.BytesHeldByAll(); }
+int64_t Service::BytesHeld(values::NamespaceId ns) const { return impl_->namespaces.BytesHeld(ns); }
 
 // --- Beginning -------------------------------------------------------------------------------------------------------
 

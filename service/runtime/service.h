@@ -157,8 +157,9 @@ class Service {
   // Any thread.
   std::string NamespaceName(values::NamespaceId id) const;
   uint64_t NamespaceCount() const;
-  // What the futures of all namespaces hold.
+  // What the futures of all namespaces hold, and those of one.
   int64_t BytesHeld() const;
+  int64_t BytesHeld(values::NamespaceId ns) const;
 
   // `command.token` and `attach` are set here. Refusals as in core/, and TOO_MANY_FUTURES, TOO_MANY_BYTES,
   // TOO_MANY_REQUEST_IDS, QUEUE_FULL, DRAINING.

@@ -32,7 +32,7 @@ absl::StatusOr<core::ListFutures> ToQuery(const Rpc& rpc, values::Namespace ns, 
   query.ns = ns.id;
   MUSTER_ASSIGN_OR_RETURN(query.state_mask, ToStateMask(request));
   if (!request.function().empty()) {
-    const jobs::Function* function = rpc.service.directory().Find(request.function());
+    const dispatch::Function* function = rpc.service.directory().Find(request.function());
     if (function == nullptr) {
       MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), 128, wire::Path("function")));
       return wire::RefuseField(
