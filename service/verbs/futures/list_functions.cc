@@ -13,7 +13,7 @@ coro::Task<absl::Status> ListFunctions(Rpc& rpc, pb::ListFunctionsRequest& reque
                                        pb::ListFunctionsResponse& response) {
   const ServerEntry entry = Enter(rpc);
   MUSTER_CO_ASSIGN_OR_RETURN(uint32_t left, PageSize(request.page_size()));
-  const std::vector<const dispatch::Function*> functions = rpc.service.directory().Sorted();
+  const std::vector<const jobs::Function*> functions = rpc.service.directory().Sorted();
   // A page token is the name of the last function before the page.
   auto next = functions.begin();
   if (!request.page_token().empty()) {

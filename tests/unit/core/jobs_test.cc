@@ -198,7 +198,7 @@ TEST_F(CoreTest, TheChangesTellTheWholeStory) {
 // --- Whoever ran it is lost
 // -------------------------------------------------------------------------------------------
 
-TEST_F(CoreTest, ALostJobRunsAgain) {  // semantics 104
+TEST_F(CoreTest, ALostJobRunsAgain) {
   const FutureId id = Running({OnCancel::kIgnore});
   ASSERT_EQ(starts.size(), 1u);
   Lose(id);
@@ -211,14 +211,14 @@ TEST_F(CoreTest, ALostJobRunsAgain) {  // semantics 104
   EXPECT_EQ(starts.size(), 2u) << "said twice";
 }
 
-TEST_F(CoreTest, OneThatNeverStartedKeepsItsAttempt) {  // semantics 104
+TEST_F(CoreTest, OneThatNeverStartedKeepsItsAttempt) {
   const FutureId id = Job();
   Lose(id);
   ASSERT_EQ(starts.size(), 2u);
   EXPECT_EQ(starts[1].attempt, 1u);
 }
 
-TEST_F(CoreTest, ALostJobThatMayRunOnceIsInterrupted) {  // semantics 104
+TEST_F(CoreTest, ALostJobThatMayRunOnceIsInterrupted) {
   Options options;
   options.at_most_once = true;
   const FutureId id = Running(std::move(options));
@@ -228,7 +228,7 @@ TEST_F(CoreTest, ALostJobThatMayRunOnceIsInterrupted) {  // semantics 104
   ExpectNothingLeft();
 }
 
-TEST_F(CoreTest, ALostJobThatWasAskedToEndIsCancelled) {  // semantics 104
+TEST_F(CoreTest, ALostJobThatWasAskedToEndIsCancelled) {
   const FutureId id = Running({OnCancel::kIgnore});
   CancelOne(id, "enough");
   Lose(id);
