@@ -9,8 +9,6 @@
 namespace muster::core {
 namespace {
 
-constexpr size_t kMissingNamed = 10;
-
 struct IdHash {
   size_t operator()(const FutureId& id) const { return std::hash<FutureId>()(id); }
 };
@@ -148,7 +146,7 @@ void Shard::Impl::SubmitCombinator(core::Submit& command) {
 // semantics 55: the answer is the inner itself.
 void Shard::Impl::AnswerShieldOfDone(core::Submit& command, Future& inner) {
   if (command.options && !command.options->request_id.empty()) {
-    RequestEntry& entry = request_ids_.Add(command.ns, command.options->request_id);
+    RequestEntry& entry = request_ids_.Add(command.ns, std::string(command.options->request_id));
     entry.future = &inner;
     entry.id = IdOf(inner);
     entry.spec_hash = command.spec_hash;

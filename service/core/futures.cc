@@ -9,14 +9,6 @@
 namespace muster::core {
 namespace {
 
-constexpr size_t kMissingNamed = 10;
-
-int64_t SizeOf(const std::map<std::string, std::string>& words) {
-  size_t size = 0;
-  for (const auto& [key, value] : words) size += key.size() + value.size();
-  return static_cast<int64_t>(size);
-}
-
 std::string_view WhyText(base::Reason reason) {
   if (reason == base::Reason::kFutureExpired) return "expired";
   if (reason == base::Reason::kFutureLost) return "lost in a restart";
@@ -25,10 +17,7 @@ std::string_view WhyText(base::Reason reason) {
 
 }  // namespace
 
-int64_t Shard::Impl::SizeOfOptions(const Options& options) {
-  return static_cast<int64_t>(options.name.size() + options.group.size() + options.request_id.size()) +
-         SizeOf(options.labels) + SizeOf(options.metadata);
-}
+int64_t Shard::Impl::SizeOfOptions(const Options& options) { return static_cast<int64_t>(values::ByteSize(options)); }
 
 Future& Shard::Impl::NewFuture(core::Submit& command, FutureKind kind) {
   const uint32_t slot = futures_.Emplace();
@@ -49,7 +38,7 @@ Future& Shard::Impl::NewFuture(core::Submit& command, FutureKind kind) {
     ColdOf(future).options = std::shared_ptr<const Options>(std::move(command.options));
     const Options& options = *future.cold->options;
     if (!options.request_id.empty()) {
-      RequestEntry& entry = request_ids_.Add(command.ns, options.request_id);
+      RequestEntry& entry = request_ids_.Add(command.ns, std::string(options.request_id));
       entry.future = &future;
       entry.id = IdOf(future);
       entry.spec_hash = command.spec_hash;

@@ -56,7 +56,7 @@ void Shard::Impl::EmitStart(Future& job) {
   if (const Options* options = job.options()) {
     start.options = job.cold->options;
     if (options->run_timeout) start.run_deadline = base::Later(now_, *options->run_timeout);
-    start.at_most_once = options->at_most_once;
+    start.at_most_once = options->execution == Execution::kAtMostOnce;
   }
 }
 

@@ -107,7 +107,7 @@ absl::Status Shard::Impl::Restore(const FutureRecord& record) {
     Arm(future, record.due);  // time went on while the server was down
   }
   if (future.kind != FutureKind::kJob || future.done()) return absl::OkStatus();
-  const bool once = future.options() != nullptr && future.options()->at_most_once;
+  const bool once = future.options() != nullptr && future.options()->execution == Execution::kAtMostOnce;
   if (future.state == State::kRunning && (once || future.cancelling > 0)) {
     relink_.resize(std::max<size_t>(relink_.size(), 1));
     relink_[0].push_back(&future);

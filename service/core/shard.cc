@@ -72,7 +72,7 @@ bool Shard::Impl::AnswerRepeated(core::Submit& command) {
         base::Refuse(base::Reason::kRequestIdReused,
                      fmt::format("future.options.request_id: \"{}\" was used with another spec; give a new "
                                  "request a new id, or repeat the old one as it was",
-                                 command.options->request_id),
+                                 command.options->request_id.view()),
                      "future.options.request_id");
   } else if (entry->future != nullptr && !entry->future->announced) {
     AddAsker(*entry->future, command.token, command.attach);

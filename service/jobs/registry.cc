@@ -6,36 +6,21 @@
 #include "absl/strings/string_view.h"
 #include "fmt/format.h"
 
+#include "service/base/nearest.h"
 #include "service/jobs/error.h"
+#include "service/values/bounds.h"
 
 namespace muster::jobs {
 namespace {
 
-constexpr size_t kNameMax = 128;
 constexpr size_t kResemblingDistanceMax = 3;
 
 bool IsName(std::string_view name) {
-  if (name.empty() || name.size() > kNameMax) return false;
+  if (name.empty() || name.size() > values::kFunctionNameMax) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
            c == '-';
   });
-}
-
-// Levenshtein's distance, in one row.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 absl::Status MissingFunction(const Function& function) {
@@ -50,7 +35,7 @@ absl::Status Registry::Add(Function function) {
   if (!IsName(function.name)) {
     return absl::InvalidArgumentError(
         fmt::format("function name \"{}\": must be 1 to {} characters of a-z, A-Z, 0-9, '.', '_' and '-'",
-                    function.name, kNameMax));
+                    function.name, values::kFunctionNameMax));
   }
   if (Find(function.name) != nullptr) {
     return absl::AlreadyExistsError(fmt::format("a function named \"{}\" is registered already", function.name));
@@ -113,11 +98,11 @@ std::vector<const Function*> Registry::Sorted() const {
 
 std::vector<std::string> Registry::Resembling(std::string_view name, size_t max) const {
   // A hostile name must not cost more than a real one could.
-  const std::string_view bounded = name.substr(0, kNameMax);
+  const std::string_view bounded = name.substr(0, values::kFunctionNameMax);
   std::vector<std::pair<size_t, std::string>> near;
   for (const auto& function : functions_) {
     if (function->missing) continue;
-    const size_t distance = Distance(bounded, function->name);
+    const size_t distance = base::EditDistance(bounded, function->name);
     const bool shares_prefix = !bounded.empty() && function->name.compare(0, bounded.size(), bounded) == 0;
     if (distance <= kResemblingDistanceMax || shares_prefix) near.emplace_back(distance, function->name);
   }
