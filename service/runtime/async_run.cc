@@ -183,6 +183,8 @@ coro::Task<absl::StatusOr<values::FutureId>> AsyncRun::Submit(jobs::ChildCall ca
     co_return base::Refuse(base::Reason::kUnknownFunction,
                            fmt::format("no function named \"{}\" is registered", call.function), "function");
   }
+  absl::Status checked = values::CheckOptions(call.options, runner_.shared().options.limits, values::Path("options"));
+  if (!checked.ok()) co_return checked;
   SayStarted();
   values::JobSpec spec;
   spec.function = function->id;
