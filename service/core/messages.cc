@@ -6,12 +6,6 @@
 #include "service/core/detail/shard_impl.h"
 
 namespace muster::core {
-namespace {
-
-constexpr size_t kMissingNamed = 10;
-
-}  // namespace
-
 void Shard::Impl::Send(ShardIndex shard, ShardMessage message) {
   SendToShard send;
   send.shard = shard;

@@ -29,6 +29,7 @@
 #include "service/jobs/registry.h"
 #include "service/runtime/namespaces.h"
 #include "service/runtime/observer.h"
+#include "service/values/bounds.h"
 #include "service/values/limits.h"
 
 namespace muster::runtime {
@@ -102,7 +103,7 @@ class Service {
     Store* store = nullptr;
     uint32_t incarnation = 1;
     values::ShardIndex shards = 64;  // fixed for the life of a journal
-    base::Duration call_retention = std::chrono::seconds(60);
+    base::Duration call_retention = values::kAttachedRetention;
     size_t blocking_queue_max = 10'000;  // blocking jobs accepted and not running; the pool's queue holds as many
   };
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 #include "service/wire/status.h"
@@ -9,7 +10,6 @@
 namespace muster::verbs {
 namespace {
 
-constexpr size_t kCancelMessageMax = 4096;
 constexpr int kFailuresNamedMax = 1000;
 
 }  // namespace
@@ -18,7 +18,7 @@ coro::Task<absl::Status> Cancel(Rpc& rpc, pb::CancelRequest& request, pb::Cancel
   MUSTER_CO_ASSIGN_OR_RETURN(const values::Namespace ns, rpc.OpenNamespace(request.namespace_()));
   MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set, wire::ToSet(*request.mutable_set(), rpc.limits(),
                                                               wire::EmptySet::kRefused, wire::Path("set")));
-  MUSTER_CO_RETURN_IF_ERROR(wire::CheckText(request.message(), kCancelMessageMax, wire::Path("message")));
+  MUSTER_CO_RETURN_IF_ERROR(wire::CheckText(request.message(), values::kCancelMessageMax, wire::Path("message")));
   MUSTER_CO_ASSIGN_OR_RETURN(const auto effects,
                              co_await rpc.service.Cancel(ns.id, std::move(set), std::move(*request.mutable_message())));
   uint32_t requested = 0;

@@ -3,14 +3,12 @@
 #include "fmt/format.h"
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
 namespace {
-
-constexpr uint32_t kPageDefault = 100;
-constexpr uint32_t kPageMax = 1000;
 
 absl::StatusOr<uint32_t> ToStateMask(const pb::ListRequest& request) {
   uint32_t mask = 0;
@@ -35,26 +33,27 @@ absl::StatusOr<core::ListFutures> ToQuery(const Rpc& rpc, values::Namespace ns, 
   if (!request.function().empty()) {
     const jobs::Function* function = rpc.service.registry().Find(request.function());
     if (function == nullptr) {
-      MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), 128, wire::Path("function")));
+      MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), values::kFunctionNameMax, wire::Path("function")));
       return wire::RefuseField(
           base::Reason::kUnknownFunction, wire::Path("function"),
           fmt::format("no function is called \"{}\"; ListFunctions tells which there are", request.function()));
     }
     query.function = function->id;
   }
-  MUSTER_RETURN_IF_ERROR(wire::CheckText(request.group(), 255, wire::Path("group")));
+  MUSTER_RETURN_IF_ERROR(wire::CheckText(request.group(), values::kGroupMax, wire::Path("group")));
   query.group = request.group();
-  if (request.labels_size() > 32) {
-    return wire::RefuseField(base::Reason::kInvalidField, wire::Path("labels"),
-                             fmt::format("{} labels; a future has at most 32", request.labels_size()));
+  if (request.labels_size() > static_cast<int>(values::kLabelsMax)) {
+    return wire::RefuseField(
+        base::Reason::kInvalidField, wire::Path("labels"),
+        fmt::format("{} labels; a future has at most {}", request.labels_size(), values::kLabelsMax));
   }
   query.labels.insert(request.labels().begin(), request.labels().end());
-  if (request.page_size() > kPageMax) {
+  if (request.page_size() > values::kPageMax) {
     return wire::RefuseField(base::Reason::kInvalidField, wire::Path("page_size"),
                              fmt::format("{} is over the limit; ask for at most {} and follow next_page_token",
-                                         request.page_size(), kPageMax));
+                                         request.page_size(), values::kPageMax));
   }
-  query.max = request.page_size() == 0 ? kPageDefault : request.page_size();
+  query.max = request.page_size() == 0 ? values::kPageDefault : request.page_size();
   return query;
 }
 

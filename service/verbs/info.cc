@@ -5,16 +5,11 @@
 #include "fmt/format.h"
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
-namespace {
-
-constexpr uint32_t kPageDefault = 100;
-constexpr uint32_t kPageMax = 1000;
-
-}  // namespace
 
 coro::Task<absl::Status> GetServerInfo(Rpc& rpc, pb::GetServerInfoRequest&, pb::GetServerInfoResponse& response) {
   const ServerInfo& info = rpc.shared.info;
@@ -31,10 +26,10 @@ coro::Task<absl::Status> GetServerInfo(Rpc& rpc, pb::GetServerInfoRequest&, pb::
 
 coro::Task<absl::Status> ListFunctions(Rpc& rpc, pb::ListFunctionsRequest& request,
                                        pb::ListFunctionsResponse& response) {
-  if (request.page_size() > kPageMax) {
+  if (request.page_size() > values::kPageMax) {
     co_return wire::RefuseField(base::Reason::kInvalidField, wire::Path("page_size"),
                                 fmt::format("{} is over the limit; ask for at most {} and follow next_page_token",
-                                            request.page_size(), kPageMax));
+                                            request.page_size(), values::kPageMax));
   }
   const std::vector<const jobs::Function*> functions = rpc.service.registry().Sorted();
   // A page token is the name of the last function before the page.
@@ -48,7 +43,7 @@ coro::Task<absl::Status> ListFunctions(Rpc& rpc, pb::ListFunctionsRequest& reque
     ++next;
   }
   uint64_t bytes_left = rpc.limits().message_bytes_max;
-  for (uint32_t left = request.page_size() == 0 ? kPageDefault : request.page_size(); left > 0; --left) {
+  for (uint32_t left = request.page_size() == 0 ? values::kPageDefault : request.page_size(); left > 0; --left) {
     if (next == functions.end()) co_return absl::OkStatus();
     pb::Function& out = *response.add_functions();
     out.set_name((*next)->name);

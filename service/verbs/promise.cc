@@ -1,13 +1,12 @@
 #include <utility>
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
 namespace {
-
-constexpr size_t kRequestIdMax = 128;
 
 coro::Task<absl::StatusOr<pb::FutureState>> Settle(Rpc& rpc, const std::string& name_space, const std::string& id,
                                                    std::string& request_id, values::OutcomeRef outcome) {
@@ -15,7 +14,7 @@ coro::Task<absl::StatusOr<pb::FutureState>> Settle(Rpc& rpc, const std::string& 
   core::SettlePromise command;
   command.ns = ns.id;
   MUSTER_CO_ASSIGN_OR_RETURN(command.id, wire::ToId(id, wire::Path("id")));
-  MUSTER_CO_RETURN_IF_ERROR(wire::CheckText(request_id, kRequestIdMax, wire::Path("request_id")));
+  MUSTER_CO_RETURN_IF_ERROR(wire::CheckText(request_id, values::kRequestIdMax, wire::Path("request_id")));
   command.request_id = std::move(request_id);
   command.outcome = std::move(outcome);
   MUSTER_CO_ASSIGN_OR_RETURN(const values::State state, co_await rpc.service.SettlePromise(std::move(command)));

@@ -15,6 +15,7 @@
 #include "service/base/status.h"
 #include "service/coro/event.h"
 #include "service/coro/scope.h"
+#include "service/values/bounds.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 #include "service/wire/run_codec.h"
@@ -22,7 +23,6 @@
 namespace muster::verbs {
 namespace {
 
-constexpr size_t kSessionMax = 64;
 constexpr uint64_t kDoneBytes = 64;  // of one Done beside its outcome
 constexpr uint64_t kAcceptedBytes = 48;
 constexpr uint64_t kBesideBytes = 64;
@@ -173,7 +173,7 @@ absl::Status RunStream::Take(std::string_view message) {
 absl::Status RunStream::Open(pb::RunOpen& open) {
   MUSTER_ASSIGN_OR_RETURN(context_.ns, rpc_.OpenNamespace(open.namespace_()));
   const wire::Path field("open");
-  MUSTER_RETURN_IF_ERROR(wire::CheckText(open.session(), kSessionMax, wire::Path(field, "session")));
+  MUSTER_RETURN_IF_ERROR(wire::CheckText(open.session(), values::kSessionMax, wire::Path(field, "session")));
   if (!open.defaults().request_id().empty()) {
     const wire::Path defaults_field(field, "defaults");
     return wire::RefuseField(base::Reason::kInvalidField, wire::Path(defaults_field, "request_id"),
