@@ -1,10 +1,15 @@
 #include "client/cli/job_options.h"
 
+#include <algorithm>
+#include <initializer_list>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "client/cli/duration.h"
 #include "service/base/status.h"
+#include "service/values/bounds.h"
+#include "service/values/options.h"
 
 namespace muster::cli {
 
@@ -18,46 +23,105 @@ CLI::Option* AddDuration(CLI::App& verb, const std::string& names, std::optional
   return verb.add_option_function<std::string>(names, parse, help)->type_name("DURATION");
 }
 
-void AddJobFlags(CLI::App& verb, JobFlags& flags, JobFlagSet set) {
-  client::JobOptions& options = flags.options;
-  const char* group = "Future";
-  verb.add_option("--name", options.name, "A name for people; default Task-N")->group(group);
-  verb.add_option("--label", flags.labels, "A label for `muster ls`; may be given many times")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all()
-      ->group(group);
-  verb.add_option("--group", options.group, "A word that stands for all futures submitted with it")->group(group);
-  verb.add_option("--request-id", options.request_id, "Submitted again with the same id, it is the same future")
-      ->type_name("ID")
-      ->group(group);
-  AddDuration(verb, "--request-id-ttl", options.request_id_ttl, "How long the request id outlives the future (max 24h)")
-      ->group(group);
-  AddDuration(verb, "--retention", options.retention, "How long the result is kept; default 1h")->group(group);
-  verb.add_option("--durability", flags.durability, "Refuse unless the server offers at least: none, async, sync")
-      ->type_name("LEVEL")
-      ->check(CLI::IsMember({"none", "async", "sync"}))
-      ->group(group);
-  if (set == JobFlagSet::kPromise) return;
-  AddDuration(verb, "--delay", options.delay, "Start no sooner than this")->group(group);
-  AddDuration(verb, "--queue-timeout", options.queue_timeout, "Fail if it has not started by then")->group(group);
-  AddDuration(verb, "--run-timeout", options.run_timeout, "Cancel an attempt that runs longer")->group(group);
-  verb.add_flag("--at-most-once", flags.at_most_once, "Never run it again after a crash of the server")->group(group);
-  verb.add_option("--metadata", flags.metadata, "Handed to the job, such as traceparent; may be given many times")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all()
-      ->group(group);
+namespace {
+
+std::string Hours(base::Duration duration) {
+  return fmt::format("{}h", std::chrono::duration_cast<std::chrono::hours>(duration).count());
 }
+
+// What the table says of a flag. Its help may name what holds unless an operator says otherwise.
+struct FlagText {
+  FlagText(const char* f, const char* s, const char* h)
+      : flag(f),
+        shown(s),
+        help(fmt::format(fmt::runtime(h), fmt::arg("retention", Hours(values::kRetentionDefault)),
+                         fmt::arg("request_id_ttl_max", Hours(values::Limits().request_id_ttl_max)))) {}
+  const char* flag;
+  const char* shown;
+  std::string help;
+};
+
+// An option of each kind as a flag.
+class FlagAdder {
+ public:
+  FlagAdder(CLI::App& verb, JobFlags& flags) : verb_(verb), flags_(flags) {}
+
+  CLI::Option* Add(const FlagText& text, std::string& target) {
+    return verb_.add_option(text.flag, target, text.help)->type_name(text.shown);
+  }
+  CLI::Option* Add(const FlagText& text, client::OptionTypes::Words&) {
+    return verb_.add_option(text.flag, flags_.pairs[text.flag], text.help)
+        ->type_name(text.shown)
+        ->expected(1)
+        ->take_all();
+  }
+  CLI::Option* Add(const FlagText& text, std::optional<base::Duration>& target) {
+    return AddDuration(verb_, text.flag, target, text.help)->type_name(text.shown);
+  }
+  CLI::Option* Add(const FlagText& text, v1::Execution& target) {
+    return verb_.add_flag_callback(text.flag, [&target] { target = v1::EXECUTION_AT_MOST_ONCE; }, text.help);
+  }
+  CLI::Option* Add(const FlagText& text, v1::Durability& target) {
+    const auto set = [&target](const std::string& level) {
+      if (level == "none") target = v1::DURABILITY_NONE;
+      if (level == "async") target = v1::DURABILITY_ASYNC;
+      if (level == "sync") target = v1::DURABILITY_SYNC;
+    };
+    return verb_.add_option_function<std::string>(text.flag, set, text.help)
+        ->type_name(text.shown)
+        ->check(CLI::IsMember({"none", "async", "sync"}));
+  }
+  CLI::Option* Add(const FlagText& text, bool& target) { return verb_.add_flag(text.flag, target, text.help); }
+
+ private:
+  CLI::App& verb_;
+  JobFlags& flags_;
+};
+
+// Flags for the options that are meant for these.
+void AddFlags(CLI::App& verb, JobFlags& flags, std::initializer_list<values::OptionFor> these, const char* group) {
+  FlagAdder adder(verb, flags);
+  const auto among = [&](values::OptionFor whom) { return std::find(these.begin(), these.end(), whom) != these.end(); };
+#define MUSTER_ADD_SAID(name, kind, whom, flag, shown, help) \
+  if (among(values::OptionFor::whom)) adder.Add(FlagText(flag, shown, help), flags.options.name)->group(group);
+#define MUSTER_ADD_KEPT(name, kind, whom, most, bit, flag, shown, help) \
+  MUSTER_ADD_SAID(name, kind, whom, flag, shown, help)
+  MUSTER_JOB_OPTIONS(MUSTER_ADD_KEPT, MUSTER_ADD_SAID)
+#undef MUSTER_ADD_KEPT
+#undef MUSTER_ADD_SAID
+}
+
+}  // namespace
+
+void AddJobFlags(CLI::App& verb, JobFlags& flags, JobFlagSet set) {
+  using values::OptionFor;
+  AddFlags(verb, flags, {OptionFor::kAny}, "Future");
+  if (set == JobFlagSet::kAll) AddFlags(verb, flags, {OptionFor::kJobs, OptionFor::kBodies}, "Future");
+}
+
+void AddAttachedFlags(CLI::App& verb, JobFlags& flags) {
+  AddFlags(verb, flags, {values::OptionFor::kAttached}, "Options");
+}
+
+namespace {
+
+absl::Status SetPairs(const JobFlags& flags, const char* flag, client::OptionTypes::Words& target) {
+  const auto given = flags.pairs.find(flag);
+  if (given == flags.pairs.end()) return absl::OkStatus();
+  MUSTER_ASSIGN_OR_RETURN(target, ParsePairs(given->second, flag));
+  return absl::OkStatus();
+}
+// Options of all other kinds are there already.
+absl::Status SetPairs(const JobFlags&, const char*, const auto&) { return absl::OkStatus(); }
+
+}  // namespace
 
 absl::StatusOr<client::JobOptions> ToJobOptions(const JobFlags& flags) {
   client::JobOptions options = flags.options;
-  MUSTER_ASSIGN_OR_RETURN(options.labels, ParsePairs(flags.labels, "--label"));
-  MUSTER_ASSIGN_OR_RETURN(options.metadata, ParsePairs(flags.metadata, "--metadata"));
-  if (flags.durability == "none") options.min_durability = v1::DURABILITY_NONE;
-  if (flags.durability == "async") options.min_durability = v1::DURABILITY_ASYNC;
-  if (flags.durability == "sync") options.min_durability = v1::DURABILITY_SYNC;
-  if (flags.at_most_once) options.execution = v1::EXECUTION_AT_MOST_ONCE;
+#define MUSTER_SET_PAIRS(name, kind, whom, most, bit, flag, ...) \
+  MUSTER_RETURN_IF_ERROR(SetPairs(flags, flag, options.name));
+  MUSTER_JOB_OPTIONS(MUSTER_SET_PAIRS, MUSTER_NO_OPTION)
+#undef MUSTER_SET_PAIRS
   return options;
 }
 

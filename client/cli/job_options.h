@@ -1,6 +1,7 @@
 // The flags that become FutureOptions, and what can be submitted: shared by submit, call, run and promise create.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,16 +22,17 @@ namespace muster::cli {
 CLI::Option* AddDuration(CLI::App& verb, const std::string& names, std::optional<base::Duration>& target,
                          const std::string& help);
 
+// Bound to the command line: stays where it is once AddJobFlags has been called.
 struct JobFlags {
   client::JobOptions options;  // all but the pairs
-  std::vector<std::string> labels;
-  std::vector<std::string> metadata;
-  std::string durability;
-  bool at_most_once = false;
+  // KEY=VALUE, by the flag that they were given with.
+  std::map<std::string, std::vector<std::string>> pairs;
 };
 enum class JobFlagSet { kAll, kPromise };
 
 void AddJobFlags(CLI::App& verb, JobFlags& flags, JobFlagSet set = JobFlagSet::kAll);
+// Besides, for a verb that stays until the future is done.
+void AddAttachedFlags(CLI::App& verb, JobFlags& flags);
 absl::StatusOr<client::JobOptions> ToJobOptions(const JobFlags& flags);
 
 // A function with its input, or a combinator over futures that exist.

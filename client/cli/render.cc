@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/duration.h"
+#include "service/values/limits.h"
 
 namespace muster::cli {
 namespace {
@@ -199,12 +200,19 @@ std::string Describe(const Terminal& terminal, const v1::Function& function) {
   return Fields(terminal, fields) + "\n" + Visible(function.description(), /*lines=*/true) + "\n";
 }
 
+namespace {
+
+// A limit of a kind of MUSTER_LIMITS.
+std::string Shown(std::string_view kind, std::uint64_t limit) {
+  return kind == "Bytes" ? Bytes(limit) : std::to_string(limit);
+}
+std::string Shown(std::string_view, const google::protobuf::Duration& limit) {
+  return FormatDuration(std::chrono::seconds(limit.seconds()) + std::chrono::microseconds(limit.nanos() / 1000));
+}
+
+}  // namespace
+
 std::string Describe(const Terminal& terminal, const v1::GetServerInfoResponse& info) {
-  const v1::Limits& limits = info.limits();
-  const auto seconds = [](const google::protobuf::Duration& duration) {
-    return FormatDuration(std::chrono::seconds(duration.seconds()) +
-                          std::chrono::microseconds(duration.nanos() / 1000));
-  };
   return Fields(terminal,
                 {
                     {"version", {info.version()}},
@@ -216,21 +224,9 @@ std::string Describe(const Terminal& terminal, const v1::GetServerInfoResponse& 
                 }) +
          "\n" + Paint(terminal, Colour::kBold, "limits") + "\n" +
          Fields(terminal, {
-                              {"message", {Bytes(limits.message_bytes_max())}},
-                              {"payload", {Bytes(limits.payload_bytes_max())}},
-                              {"ids in a set", {std::to_string(limits.set_max())}},
-                              {"items in a batch", {std::to_string(limits.batch_max())}},
-                              {"futures not done", {std::to_string(limits.pending_futures_max())}},
-                              {"bytes of a namespace", {Bytes(limits.namespace_bytes_max())}},
-                              {"namespaces", {std::to_string(limits.namespaces_max())}},
-                              {"waits", {std::to_string(limits.waiters_max())}},
-                              {"members of waits", {std::to_string(limits.wait_members_max())}},
-                              {"streams", {std::to_string(limits.streams_max())}},
-                              {"request ids", {std::to_string(limits.request_ids_max())}},
-                              {"nesting", {std::to_string(limits.nesting_max())}},
-                              {"longest poll", {seconds(limits.poll_max())}},
-                              {"run credits", {std::to_string(limits.run_credits())}},
-                              {"longest retention", {seconds(limits.retention_max())}},
+#define MUSTER_SHOW_LIMIT(name, kind, preset, least, most, title, ...) {title, {Shown(#kind, info.limits().name())}},
+                              MUSTER_LIMITS(MUSTER_SHOW_LIMIT)
+#undef MUSTER_SHOW_LIMIT
                           });
 }
 

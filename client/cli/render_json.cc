@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 
 #include "client/cli/render.h"
+#include "service/values/limits.h"
 
 namespace muster::cli {
 namespace {
@@ -258,6 +259,15 @@ Json ToJson(const v1::Function& function) {
   return json;
 }
 
+namespace {
+
+void AddLimit(const std::string& name, std::uint64_t limit, Json& shown) { shown[name] = limit; }
+void AddLimit(const std::string& name, const google::protobuf::Duration& limit, Json& shown) {
+  shown[name + "_seconds"] = Seconds(limit);
+}
+
+}  // namespace
+
 Json ToJson(const v1::GetServerInfoResponse& info) {
   Json json;
   json["version"] = info.version();
@@ -268,21 +278,9 @@ Json ToJson(const v1::GetServerInfoResponse& info) {
   json["manual_clock"] = info.manual_clock();
   const v1::Limits& limits = info.limits();
   Json& shown = json["limits"] = Json::object();
-  shown["message_bytes_max"] = limits.message_bytes_max();
-  shown["payload_bytes_max"] = limits.payload_bytes_max();
-  shown["set_max"] = limits.set_max();
-  shown["batch_max"] = limits.batch_max();
-  shown["pending_futures_max"] = limits.pending_futures_max();
-  shown["namespace_bytes_max"] = limits.namespace_bytes_max();
-  shown["namespaces_max"] = limits.namespaces_max();
-  shown["waiters_max"] = limits.waiters_max();
-  shown["wait_members_max"] = limits.wait_members_max();
-  shown["streams_max"] = limits.streams_max();
-  shown["request_ids_max"] = limits.request_ids_max();
-  shown["nesting_max"] = limits.nesting_max();
-  shown["poll_max_seconds"] = Seconds(limits.poll_max());
-  shown["run_credits"] = limits.run_credits();
-  shown["retention_max_seconds"] = Seconds(limits.retention_max());
+#define MUSTER_SHOW_LIMIT(name, ...) AddLimit(#name, limits.name(), shown);
+  MUSTER_LIMITS(MUSTER_SHOW_LIMIT)
+#undef MUSTER_SHOW_LIMIT
   return json;
 }
 

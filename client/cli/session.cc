@@ -9,23 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "service/base/nearest.h"
+
 namespace muster::cli {
 namespace {
-
-// How many letters have to change to make `b` of `a`.
-std::size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replace, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
 
 // The word between the first pair of quotes of a message.
 std::string Quoted(std::string_view message) {
@@ -177,7 +164,7 @@ std::string Session::NearestFunctions(const absl::Status& status) {
   if (!functions.ok()) return all;
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const auto& function : *functions) {
-    const std::size_t distance = EditDistance(wanted, function.name());
+    const std::size_t distance = base::EditDistance(wanted, function.name());
     const bool part = function.name().find(wanted) != std::string::npos;
     if (part || distance <= std::max<std::size_t>(2, wanted.size() / 3)) near.emplace_back(distance, function.name());
   }

@@ -49,14 +49,12 @@ ExitCode Submit(Session& session, const SpecFlags& flags) {
 struct CallFlags {
   SpecFlags spec;
   bool raw = false;
-  bool cancel_on_disconnect = false;
 };
 
 ExitCode Call(Session& session, const CallFlags& flags) {
   auto spec = ToSpec(flags.spec, session.globals.timeout);
   if (!spec.ok()) return session.Usage(std::string(spec.status().message()), "muster call --help");
   auto* future_options = spec->mutable_options();
-  future_options->set_cancel_on_disconnect(flags.cancel_on_disconnect);
   if (future_options->request_id().empty()) future_options->set_request_id(client::NewRequestId());
   const auto client = session.Connect(kRpcDeadline);
   if (!client.ok()) return session.Usage(std::string(client.status().message()), {});
@@ -71,7 +69,8 @@ ExitCode Call(Session& session, const CallFlags& flags) {
   }
   if (!completion.ok()) {
     if (!session.interrupt.raised()) return session.Fail(fmt::format("cannot call {}", name), completion.status());
-    if (flags.cancel_on_disconnect) return session.Interrupted("the job is cancelled", "submit it again");
+    if (flags.spec.job.options.cancel_on_disconnect)
+      return session.Interrupted("the job is cancelled", "submit it again");
     return session.Interrupted("the job goes on", fmt::format("take it up again with the same call and --request-id {}",
                                                               spec->options().request_id()));
   }
@@ -147,7 +146,7 @@ void AddSubmitVerbs(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<CallFlags>();
   AddSpecFlags(*call, flags->spec);
   call->add_flag("--raw", flags->raw, "Print the bytes of the value and nothing else");
-  call->add_flag("--cancel-on-disconnect", flags->cancel_on_disconnect, "Cancel the job if this command goes away");
+  AddAttachedFlags(*call, flags->spec.job);
   call->callback([flags, &chosen] { chosen = [flags](Session& session) { return Call(session, *flags); }; });
 }
 

@@ -25,19 +25,24 @@ FutureSpec WithOptions(const JobOptions& options) {
 
 v1::FutureOptions ToMessage(const JobOptions& options) {
   v1::FutureOptions message;
-  message.set_name(options.name);
-  message.mutable_labels()->insert(options.labels.begin(), options.labels.end());
-  message.set_group(options.group);
-  message.set_request_id(options.request_id);
-  if (options.request_id_ttl) SetDuration(*options.request_id_ttl, *message.mutable_request_id_ttl());
-  if (options.delay) SetDuration(*options.delay, *message.mutable_delay());
-  if (options.queue_timeout) SetDuration(*options.queue_timeout, *message.mutable_queue_timeout());
-  if (options.run_timeout) SetDuration(*options.run_timeout, *message.mutable_run_timeout());
-  if (options.retention) SetDuration(*options.retention, *message.mutable_retention());
-  message.set_min_durability(options.min_durability);
-  message.set_execution(options.execution);
-  message.mutable_metadata()->insert(options.metadata.begin(), options.metadata.end());
-  message.set_cancel_on_disconnect(options.cancel_on_disconnect);
+#define MUSTER_SET_Text(name) message.set_##name(options.name);
+#define MUSTER_SET_Words(name) message.mutable_##name()->insert(options.name.begin(), options.name.end());
+#define MUSTER_SET_Span(name) \
+  if (options.name) SetDuration(*options.name, *message.mutable_##name());
+#define MUSTER_SET_MaybeSpan(name) MUSTER_SET_Span(name)
+#define MUSTER_SET_Execution(name) message.set_##name(options.name);
+#define MUSTER_SET_Durability(name) message.set_##name(options.name);
+#define MUSTER_SET_Flag(name) message.set_##name(options.name);
+#define MUSTER_SET_OPTION(name, kind, ...) MUSTER_SET_##kind(name)
+  MUSTER_JOB_OPTIONS(MUSTER_SET_OPTION, MUSTER_SET_OPTION)
+#undef MUSTER_SET_OPTION
+#undef MUSTER_SET_Text
+#undef MUSTER_SET_Words
+#undef MUSTER_SET_Span
+#undef MUSTER_SET_MaybeSpan
+#undef MUSTER_SET_Execution
+#undef MUSTER_SET_Durability
+#undef MUSTER_SET_Flag
   return message;
 }
 

@@ -13,6 +13,7 @@
 
 #include "client/cpp/values.h"
 #include "service/base/clock.h"
+#include "service/values/option_table.h"
 
 namespace muster::client {
 
@@ -47,21 +48,26 @@ struct Options {
   std::size_t message_bytes_max = std::size_t{64} << 20;  // of one answer
 };
 
-// muster.v1.FutureOptions with C++ durations; what is empty or absent is the server's default.
+// What a kind of option is here (service/values/option_table.h).
+struct OptionTypes {
+  using Text = std::string;
+  using Words = std::map<std::string, std::string>;
+  using Span = std::optional<Duration>;
+  using MaybeSpan = std::optional<Duration>;
+  using Execution = v1::Execution;
+  using Durability = v1::Durability;
+  using Flag = bool;
+};
+
+// muster.v1.FutureOptions with C++ durations; what is empty or absent is the server's default. The fields, in this
+// order:
+//   texts      name, labels, group, request_id (empty: the library makes one)
+//   durations  request_id_ttl, delay, queue_timeout, run_timeout, retention
+//   others     min_durability, execution, metadata, cancel_on_disconnect (Call and Run only)
 struct JobOptions {
-  std::string name;
-  std::map<std::string, std::string> labels;
-  std::string group;
-  std::string request_id;  // empty: the library makes one
-  std::optional<Duration> request_id_ttl;
-  std::optional<Duration> delay;
-  std::optional<Duration> queue_timeout;
-  std::optional<Duration> run_timeout;
-  std::optional<Duration> retention;
-  v1::Durability min_durability = v1::DURABILITY_UNSPECIFIED;
-  v1::Execution execution = v1::EXECUTION_UNSPECIFIED;
-  std::map<std::string, std::string> metadata;
-  bool cancel_on_disconnect = false;  // Call and Run only
+#define MUSTER_OPTION(name, kind, ...) OptionTypes::kind name{};
+  MUSTER_JOB_OPTIONS(MUSTER_OPTION, MUSTER_OPTION)
+#undef MUSTER_OPTION
 };
 
 v1::FutureOptions ToMessage(const JobOptions& options);

@@ -111,48 +111,26 @@ std::vector<Option> ServerOptions() {
   };
 }
 
+// In the unit of an option's bounds.
+uint64_t Raw(uint64_t bound) { return bound; }
+uint64_t Raw(base::Duration bound) { return static_cast<uint64_t>(bound.count()); }
+
 std::vector<Option> LimitOptions() {
-  using enum ValueType;
+  constexpr struct {
+    ValueType Bytes, Count, LongCount, Span;  // as the list has them
+  } kTypes = {ValueType::kBytes, ValueType::kCount, ValueType::kCount, ValueType::kDuration};
   return {
-      {"limits.message_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.message_bytes_max),
-       "Bytes of one gRPC message, either way.", 64 * kKiB, kGiB},
-      {"limits.payload_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.payload_bytes_max),
-       "Bytes of one payload: body, content type and metadata.", kKiB, kGiB},
-      {"limits.set_max", kCount, MUSTER_FIELD(uint32_t, limits.set_max), "Ids in one set.", 1, 10'000'000},
-      {"limits.batch_max", kCount, MUSTER_FIELD(uint32_t, limits.batch_max), "Items in one SubmitBatch.", 1, 1'000'000},
-      {"limits.pending_futures_max", kCount, MUSTER_FIELD(uint64_t, limits.pending_futures_max),
-       "Futures that are not done, over all namespaces.", 1, 1'000'000'000},
-      {"limits.namespace_bytes_max",
-       kBytes,
-       MUSTER_FIELD(uint64_t, limits.namespace_bytes_max),
-       "Bytes that one namespace may hold, retained outcomes included.",
-       kMiB,
-       64 * kTiB,
-       {},
-       "or half of the process' memory limit (cgroup), if that is less"},
-      {"limits.namespaces_max", kCount, MUSTER_FIELD(uint32_t, limits.namespaces_max), "Namespaces.", 1, 1'000'000},
-      {"limits.waiters_max", kCount, MUSTER_FIELD(uint32_t, limits.waiters_max), "Open Wait, Gather and Call.", 1,
-       10'000'000},
-      {"limits.wait_members_max", kCount, MUSTER_FIELD(uint64_t, limits.wait_members_max),
-       "Members of all open waits together.", 1, 10'000'000'000},
-      {"limits.streams_max", kCount, MUSTER_FIELD(uint32_t, limits.streams_max), "Open AsCompleted and Run streams.", 1,
-       1'000'000},
-      {"limits.request_ids_max", kCount, MUSTER_FIELD(uint64_t, limits.request_ids_max), "Request ids remembered.", 1,
-       1'000'000'000},
-      {"limits.nesting_max", kCount, MUSTER_FIELD(uint32_t, limits.nesting_max),
-       "Gathers, shields and wait_fors on each other.", 1, 1000},
-      {"limits.poll_max", kDuration, MUSTER_FIELD(base::Duration, limits.poll_max),
-       "Longest single poll of a Wait; then the client asks again.", kSecond, kHour},
-      {"limits.run_credits", kCount, MUSTER_FIELD(uint32_t, limits.run_credits),
-       "Items that one Run stream may have in flight.", 1, 1'000'000},
-      {"limits.retention_max", kDuration, MUSTER_FIELD(base::Duration, limits.retention_max),
-       "Longest time that a done future is kept.", kSecond, 3650 * kDay},
-      {"limits.delay_max", kDuration, MUSTER_FIELD(base::Duration, limits.delay_max), "Longest delay of a job.",
-       kSecond, 3650 * kDay},
-      {"limits.request_id_ttl_max", kDuration, MUSTER_FIELD(base::Duration, limits.request_id_ttl_max),
-       "Longest time that a request id is remembered after its future.", kSecond, 30 * kDay},
-      {"limits.stream_buffer_bytes_max", kBytes, MUSTER_FIELD(uint64_t, limits.stream_buffer_bytes_max),
-       "Unsent bytes of one stream past which the server stops reading it.", 64 * kKiB, 4 * kGiB},
+#define MUSTER_OPTION(name, kind, preset, least, most, title, help, note) \
+  {"limits." #name,                                                       \
+   kTypes.kind,                                                           \
+   MUSTER_FIELD(values::LimitTypes::kind, limits.name),                   \
+   help,                                                                  \
+   Raw(values::kLeastLimits.name),                                        \
+   Raw(values::kMostLimits.name),                                         \
+   {},                                                                    \
+   note},
+      MUSTER_LIMITS(MUSTER_OPTION)
+#undef MUSTER_OPTION
   };
 }
 

@@ -45,6 +45,9 @@ void FillStore(metrics::Metrics& metrics, const StoreWatch& watch) {
   metrics.store_full.Set(watch.full() ? 1 : 0);
 }
 
+double Shown(uint64_t limit) { return static_cast<double>(limit); }
+double Shown(base::Duration limit) { return Seconds(limit); }
+
 }  // namespace
 
 std::unique_ptr<metrics::Registry::Collector> FillAtScrapes(metrics::Metrics& metrics, Scraped from) {
@@ -68,13 +71,9 @@ std::unique_ptr<metrics::Registry::Collector> FillAtScrapes(metrics::Metrics& me
 }
 
 void SetLimits(metrics::Metrics& metrics, const values::Limits& limits) {
-  metrics.SetLimit("pending_futures_max", static_cast<double>(limits.pending_futures_max));
-  metrics.SetLimit("waiters_max", static_cast<double>(limits.waiters_max));
-  metrics.SetLimit("wait_members_max", static_cast<double>(limits.wait_members_max));
-  metrics.SetLimit("streams_max", static_cast<double>(limits.streams_max));
-  metrics.SetLimit("namespaces_max", static_cast<double>(limits.namespaces_max));
-  metrics.SetLimit("namespace_bytes_max", static_cast<double>(limits.namespace_bytes_max));
-  metrics.SetLimit("request_ids_max", static_cast<double>(limits.request_ids_max));
+#define MUSTER_SET_LIMIT(name, ...) metrics.SetLimit(#name, Shown(limits.name));
+  MUSTER_LIMITS(MUSTER_SET_LIMIT)
+#undef MUSTER_SET_LIMIT
 }
 
 }  // namespace muster::app

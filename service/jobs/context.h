@@ -4,7 +4,6 @@
 // Lifetime: valid until the body has returned.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +23,7 @@
 namespace muster::jobs {
 
 using Payload = values::Payload;
-using Metadata = std::map<std::string, std::string>;
+using Metadata = values::Words;
 
 class BlockingContext {
  public:

@@ -6,13 +6,13 @@
 #include "absl/strings/string_view.h"
 #include "fmt/format.h"
 
+#include "service/values/bounds.h"
+
 namespace muster::jobs {
 namespace {
 
-constexpr size_t kNameMax = 128;
-
 bool IsName(std::string_view name) {
-  if (name.empty() || name.size() > kNameMax) return false;
+  if (name.empty() || name.size() > values::kFunctionNameMax) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
            c == '-';
@@ -25,7 +25,7 @@ absl::Status Registry::Add(Function function) {
   if (!IsName(function.name)) {
     return absl::InvalidArgumentError(
         fmt::format("function name \"{}\": must be 1 to {} characters of a-z, A-Z, 0-9, '.', '_' and '-'",
-                    function.name, kNameMax));
+                    function.name, values::kFunctionNameMax));
   }
   if (Find(function.name) != nullptr) {
     return absl::AlreadyExistsError(fmt::format("a function named \"{}\" is registered already", function.name));

@@ -70,7 +70,7 @@ enum class Buckets {
   X(ReactorEvents, "muster_reactor_events_total", kCounter, kNone, "", "Events that the reactor has posted.")          \
   X(LimitHits, "muster_limit_hits_total", kCounter, kNone, "reason", "Requests refused because of a limit.")           \
   X(Limit, "muster_limit", kGauge, kNone, "limit",                                                                     \
-    "A limit in force, by its name in the configuration without limits. before it.")                                   \
+    "A limit in force, by its name in the configuration without limits. before it; durations in seconds.")             \
   X(MemoryLimit, "muster_memory_limit_bytes", kGauge, kNone, "",                                                       \
     "Memory that the process may use by its control group; 0 when nothing limits it.")                                 \
   X(UnretrievedErrors, "muster_unretrieved_errors_total", kCounter, kNone, "",                                         \

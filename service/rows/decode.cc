@@ -19,21 +19,28 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the other half
 // Elements that are much larger in memory than in their row get room as they are read, not as their count demands.
 constexpr size_t kReservedMax = 64;
 
+// An option of each kind, as `Put` has written it.
+void Take(Reader& reader, const char* field, values::Text& option) { option = reader.Text(field); }
+void Take(Reader& reader, const char* field, values::Words& option) { option = ReadWords(reader, field); }
+void Take(Reader& reader, const char* field, base::Duration& option) { option = reader.Span(field); }
+void Take(Reader& reader, const char* field, values::MaybeDuration& option) { option = reader.Span(field); }
+void Take(Reader&, const char*, values::Execution& option) { option = values::Execution::kAtMostOnce; }
+
 std::shared_ptr<const values::Options> ReadOptions(Reader& reader, const std::vector<core::RequestRecord>& requests) {
   auto options = std::make_shared<values::Options>();
   const uint64_t mask = reader.Mask(kOptionsBits, "options");
-  if (mask & kName) options->name = reader.Text("options.name");
-  if (mask & kLabels) options->labels = ReadTexts(reader, "options.labels");
-  if (mask & kGroup) options->group = reader.Text("options.group");
-  if (mask & kRequestId) options->request_id = reader.Text("options.request_id");
-  if (mask & kRequestIdTtl) options->request_id_ttl = reader.Span("options.request_id_ttl");
-  if (mask & kDelay) options->delay = reader.Span("options.delay");
-  if (mask & kRunTimeout) options->run_timeout = reader.Span("options.run_timeout");
-  if (mask & kQueueTimeout) options->queue_timeout = reader.Span("options.queue_timeout");
-  if (mask & kOptionsMetadata) options->metadata = ReadTexts(reader, "options.metadata");
-  options->at_most_once = (mask & kAtMostOnce) != 0;
+  for (uint64_t rest = mask; rest != 0; rest &= rest - 1) {
+    switch (rest & -rest) {
+#define MUSTER_TAKE_OPTION(name, ...)              \
+  case kOptionBit.name:                            \
+    Take(reader, "options." #name, options->name); \
+    break;
+      MUSTER_JOB_OPTIONS(MUSTER_TAKE_OPTION, MUSTER_NO_OPTION)
+#undef MUSTER_TAKE_OPTION
+    }
+  }
   if (mask & kFirstRequestId) {
-    if (requests.empty() || (mask & kRequestId)) {
+    if (requests.empty() || (mask & kOptionBit.request_id)) {
       reader.Refuse("options.request_id", "is said to be that of the first request, which there is not");
     } else {
       options->request_id = requests.front().request_id;

@@ -11,26 +11,40 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the other half
 
 uint64_t If(bool condition, uint64_t bit) { return condition ? bit : 0; }
 
+// An option of each kind: whether it is left out, and how it is written. Those of which the bit says all are no more
+// than their bit.
+bool Absent(const values::Text& option) { return option.empty(); }
+bool Absent(const values::Words& option) { return option.empty(); }
+bool Absent(base::Duration option) { return option == base::Duration(0); }
+bool Absent(values::MaybeDuration option) { return !option.has_value(); }
+bool Absent(values::Execution option) { return option == values::Execution::kAtLeastOnce; }
+
+void Put(const values::Text& option, Writer& writer) { writer.Text(option); }
+void Put(const values::Words& option, Writer& writer) { detail::Write(option, writer); }
+void Put(base::Duration option, Writer& writer) { writer.Span(option); }
+void Put(values::MaybeDuration option, Writer& writer) { writer.Span(*option); }
+void Put(values::Execution, Writer&) {}
+
 void Write(const values::Options& options, const std::vector<core::RequestRecord>& requests, Writer& writer) {
-  const base::Duration none{0};
-  const bool named = !options.request_id.empty();
-  const bool first = named && !requests.empty() && options.request_id == requests.front().request_id;
-  const uint64_t mask =
-      If(!options.name.empty(), kName) | If(!options.labels.empty(), kLabels) | If(!options.group.empty(), kGroup) |
-      If(named && !first, kRequestId) | If(options.request_id_ttl != none, kRequestIdTtl) |
-      If(options.delay != none, kDelay) | If(options.run_timeout.has_value(), kRunTimeout) |
-      If(options.queue_timeout.has_value(), kQueueTimeout) | If(!options.metadata.empty(), kOptionsMetadata) |
-      If(options.at_most_once, kAtMostOnce) | If(first, kFirstRequestId);
+  uint64_t mask = 0;
+#define MUSTER_OPTION_BIT(name, ...) mask |= If(!Absent(options.name), kOptionBit.name);
+  MUSTER_JOB_OPTIONS(MUSTER_OPTION_BIT, MUSTER_NO_OPTION)
+#undef MUSTER_OPTION_BIT
+  if ((mask & kOptionBit.request_id) && !requests.empty() && options.request_id == requests.front().request_id) {
+    mask ^= kOptionBit.request_id | kFirstRequestId;
+  }
   writer.Varint(mask);
-  if (mask & kName) writer.Text(options.name);
-  if (mask & kLabels) detail::Write(options.labels, writer);
-  if (mask & kGroup) writer.Text(options.group);
-  if (mask & kRequestId) writer.Text(options.request_id);
-  if (mask & kRequestIdTtl) writer.Span(options.request_id_ttl);
-  if (mask & kDelay) writer.Span(options.delay);
-  if (mask & kRunTimeout) writer.Span(*options.run_timeout);
-  if (mask & kQueueTimeout) writer.Span(*options.queue_timeout);
-  if (mask & kOptionsMetadata) detail::Write(options.metadata, writer);
+  // In the order of the bits, which is not quite the table's.
+  for (uint64_t rest = mask; rest != 0; rest &= rest - 1) {
+    switch (rest & -rest) {
+#define MUSTER_PUT_OPTION(name, ...) \
+  case kOptionBit.name:              \
+    Put(options.name, writer);       \
+    break;
+      MUSTER_JOB_OPTIONS(MUSTER_PUT_OPTION, MUSTER_NO_OPTION)
+#undef MUSTER_PUT_OPTION
+    }
+  }
 }
 
 // What a request id's record has in common with the future that it is a part of is not repeated.

@@ -146,15 +146,38 @@ class OutcomeReader {
   std::vector<OutcomeRef> before_;
 };
 
-}  // namespace
-
-void Write(const std::map<std::string, std::string>& texts, Writer& writer) {
+// Words by key, of either form.
+template <typename Texts>
+void WritePairs(const Texts& texts, Writer& writer) {
   writer.Varint(texts.size());
   for (const auto& [key, value] : texts) {
     writer.Text(key);
     writer.Text(value);
   }
 }
+
+using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
+
+Pairs ReadPairs(Reader& reader, const char* field) {
+  Pairs pairs;
+  const size_t count = reader.Count(2 * kTextBytesMin, field);
+  for (size_t at = 0; at < count && reader.ok(); ++at) {
+    const std::string_view key = reader.Text(field);
+    if (!reader.ok()) break;
+    // In their order, which finds duplicates for nothing.
+    if (!pairs.empty() && key <= pairs.back().first) {
+      reader.Refuse(field, "a key that is there twice, or out of order");
+      break;
+    }
+    pairs.emplace_back(key, reader.Text(field));
+  }
+  return pairs;
+}
+
+}  // namespace
+
+void Write(const std::map<std::string, std::string>& texts, Writer& writer) { WritePairs(texts, writer); }
+void Write(const values::Words& words, Writer& writer) { WritePairs(words, writer); }
 
 void Write(const Payload& payload, Writer& writer) {
   if (payload.content == nullptr) return writer.Byte(0);
@@ -183,19 +206,13 @@ void Write(const Outcome& outcome, Writer& writer) {
 }
 
 std::map<std::string, std::string> ReadTexts(Reader& reader, const char* field) {
-  std::map<std::string, std::string> texts;
-  const size_t count = reader.Count(2 * kTextBytesMin, field);
-  for (size_t at = 0; at < count && reader.ok(); ++at) {
-    const std::string_view key = reader.Text(field);
-    if (!reader.ok()) break;
-    // In the order of the map, which finds duplicates for nothing.
-    if (!texts.empty() && key <= texts.rbegin()->first) {
-      reader.Refuse(field, "a key that is there twice, or out of order");
-      break;
-    }
-    texts.emplace_hint(texts.end(), key, reader.Text(field));
-  }
-  return texts;
+  const Pairs pairs = ReadPairs(reader, field);
+  return {pairs.begin(), pairs.end()};
+}
+
+values::Words ReadWords(Reader& reader, const char* field) {
+  const Pairs pairs = ReadPairs(reader, field);
+  return {pairs.begin(), pairs.end()};
 }
 
 Payload ReadPayload(Reader& reader, const char* field) {

@@ -30,6 +30,7 @@
 #include "service/runtime/admission/admission.h"
 #include "service/runtime/journal/committer.h"
 #include "service/runtime/observer.h"
+#include "service/values/bounds.h"
 #include "service/values/limits.h"
 
 namespace muster::runtime {
@@ -108,7 +109,7 @@ class Service {
         make_committer;
     uint32_t incarnation = 1;
     values::ShardIndex shards = 64;  // fixed for the life of a journal
-    base::Duration call_retention = std::chrono::seconds(60);
+    base::Duration call_retention = values::kAttachedRetention;
     size_t blocking_queue_max = 10'000;  // blocking jobs accepted and not running; the pool's queue holds as many
   };
 

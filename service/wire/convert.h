@@ -26,6 +26,8 @@
 #include "service/core/door/effect.h"
 #include "service/core/door/query.h"
 #include "service/dispatch/directory.h"
+#include "service/values/bounds.h"
+#include "service/values/field.h"
 #include "service/values/limits.h"
 
 namespace muster::wire {
@@ -33,22 +35,11 @@ namespace muster::wire {
 namespace pb = ::muster::v1;
 using base::Durability;
 
-// Where a field stands in its request; the text is made only for an error. A path refers to the one it extends, so each
-// is a local of whoever extends it.
-class Path {
- public:
-  explicit Path(const char* name, int index = -1) : name_(name), index_(index) {}
-  Path(const Path& parent, const char* name) : parent_(&parent), name_(name) {}
-  Path(const Path& parent, const char* name, int index) : parent_(&parent), name_(name), index_(index) {}
-  std::string Text() const;  // "futures[3].options.delay"
+using values::CheckText;
+using values::kAttachedRetention;
+using values::Path;
+using values::RefuseField;
 
- private:
-  const Path* parent_ = nullptr;
-  const char* name_;
-  int index_ = -1;
-};
-
-absl::Status RefuseField(base::Reason reason, const Path& field, std::string_view message);
 // `what` came as bytes that protobuf can't parse as a message of this type.
 absl::Status RefuseMalformed(std::string_view what, std::string_view type, size_t bytes);
 
@@ -58,8 +49,6 @@ absl::Status RefuseMalformed(std::string_view what, std::string_view type, size_
 // zero, so that a positive duration stays positive.
 absl::StatusOr<base::Duration> ToDuration(const google::protobuf::Duration& given, base::Duration min,
                                           base::Duration max, const Path& field);
-// INVALID_FIELD when it is longer than `max` bytes.
-absl::Status CheckText(const std::string& text, size_t max, const Path& field);
 absl::StatusOr<values::FutureId> ToId(const std::string& text, const Path& field);
 
 enum class EmptySet { kRefused, kAllowed };
@@ -75,9 +64,6 @@ absl::StatusOr<values::Payload> ToPayload(pb::Payload& given, const values::Limi
 // For SetException. Takes the texts out of `given`.
 absl::StatusOr<values::OutcomeRef> ToFailure(pb::Error& given, const values::Limits& limits, const Path& field);
 
-// What Call and Run make is not kept as long as what Submit makes, unless the options say how long.
-inline constexpr base::Duration kAttachedRetention = std::chrono::seconds(60);
-
 // By whom and where something is submitted.
 struct SubmitContext {
   SubmitContext(const values::Limits& l, const dispatch::Directory& f, Durability d, values::Namespace n)
@@ -88,7 +74,7 @@ struct SubmitContext {
   values::Namespace ns;
   // Call and Run: the submitter stays to hear the end. Only then cancel_on_disconnect means something.
   bool attached = false;
-  base::Duration default_retention = std::chrono::hours(1);
+  base::Duration default_retention = values::kRetentionDefault;
   // Run with a session: what the request id is.
   std::string request_id;
 };

@@ -5,40 +5,17 @@
 
 #include "service/base/status.h"
 #include "service/wire/convert.h"
-#include "service/wire/text.h"
 
 namespace muster::wire {
 namespace {
 
 using base::Reason;
 
-constexpr size_t kContentTypeMax = 255;
-constexpr size_t kErrorTypeMax = 255;
-constexpr int kCauseDepthMax = 8;
-
 // What protobuf's own documentation allows: 10,000 years.
 constexpr int64_t kSecondsMax = 315'576'000'000;
 constexpr int32_t kNanosMax = 999'999'999;
 
-std::string Quoted(const std::string& text) { return fmt::format("\"{}\"", Shortened(text, 64)); }
-
-std::string Seconds(base::Duration duration) {
-  return fmt::format("{} s", static_cast<double>(duration.count()) / 1e6);
-}
-
 }  // namespace
-
-std::string Path::Text() const {
-  std::string text = parent_ != nullptr ? parent_->Text() + "." : std::string();
-  text += name_;
-  if (index_ >= 0) text += fmt::format("[{}]", index_);
-  return text;
-}
-
-absl::Status RefuseField(Reason reason, const Path& field, std::string_view message) {
-  const std::string path = field.Text();
-  return base::Refuse(reason, fmt::format("{}: {}", path, message), path);
-}
 
 absl::Status RefuseMalformed(std::string_view what, std::string_view type, size_t bytes) {
   return base::Refuse(Reason::kInvalidField,
@@ -60,28 +37,16 @@ absl::StatusOr<base::Duration> ToDuration(const google::protobuf::Duration& give
   }
   const int64_t micros = nanos / 1000 + (nanos % 1000 > 0 ? 1 : 0) - (nanos % 1000 < 0 ? 1 : 0);
   const base::Duration duration(seconds * 1'000'000 + micros);
-  if (duration < min) {
-    return RefuseField(Reason::kInvalidDuration, field,
-                       fmt::format("{} is too short; give at least {}", Seconds(duration), Seconds(min)));
-  }
-  if (duration > max) {
-    return RefuseField(Reason::kInvalidDuration, field,
-                       fmt::format("{} is too long; give at most {}", Seconds(duration), Seconds(max)));
-  }
+  MUSTER_RETURN_IF_ERROR(values::CheckDuration(duration, min, max, field));
   return duration;
-}
-
-absl::Status CheckText(const std::string& text, size_t max, const Path& field) {
-  if (text.size() <= max) return absl::OkStatus();
-  return RefuseField(Reason::kInvalidField, field,
-                     fmt::format("{} has {} bytes; at most {} are allowed", Quoted(text), text.size(), max));
 }
 
 absl::StatusOr<values::FutureId> ToId(const std::string& text, const Path& field) {
   if (const auto id = values::FutureId::Parse(text)) return *id;
   return RefuseField(Reason::kInvalidId, field,
-                     text.empty() ? "is empty; give the id of a future"
-                                  : fmt::format("{} is no future's id; ids are made by the server", Quoted(text)));
+                     text.empty()
+                         ? "is empty; give the id of a future"
+                         : fmt::format("{} is no future's id; ids are made by the server", values::Quoted(text)));
 }
 
 absl::StatusOr<core::FutureSet> ToSet(pb::FutureSet& given, const values::Limits& limits, EmptySet empty,
@@ -100,7 +65,7 @@ absl::StatusOr<core::FutureSet> ToSet(pb::FutureSet& given, const values::Limits
         fmt::format("{} ids; at most {} go into one set, so split it", given.ids_size(), limits.set_max));
   }
   core::FutureSet set;
-  MUSTER_RETURN_IF_ERROR(CheckText(given.group(), 255, Path(field, "group")));
+  MUSTER_RETURN_IF_ERROR(CheckText(given.group(), values::kGroupMax, Path(field, "group")));
   set.group = std::move(*given.mutable_group());
   set.ids.reserve(static_cast<size_t>(given.ids_size()));
   for (int index = 0; index < given.ids_size(); ++index) {
@@ -140,7 +105,7 @@ absl::StatusOr<bool> ToView(int given) {
 
 absl::StatusOr<values::Payload> ToPayload(pb::Payload& given, const values::Limits& limits, const Path& field) {
   values::Payload::Content content;
-  MUSTER_RETURN_IF_ERROR(CheckText(given.content_type(), kContentTypeMax, Path(field, "content_type")));
+  MUSTER_RETURN_IF_ERROR(CheckText(given.content_type(), values::kContentTypeMax, Path(field, "content_type")));
   content.content_type = std::move(*given.mutable_content_type());
   for (auto& [key, value] : *given.mutable_metadata()) content.metadata.emplace(key, std::move(value));
   switch (given.body_case()) {
@@ -194,7 +159,7 @@ absl::StatusOr<values::ErrorKind> ToErrorKind(int given, const Path& field) {
 absl::StatusOr<values::Error> ToError(pb::Error& given, const values::Limits& limits, int depth, const Path& field) {
   values::Error error;
   MUSTER_ASSIGN_OR_RETURN(error.kind, ToErrorKind(given.kind(), Path(field, "kind")));
-  MUSTER_RETURN_IF_ERROR(CheckText(given.type(), kErrorTypeMax, Path(field, "type")));
+  MUSTER_RETURN_IF_ERROR(CheckText(given.type(), values::kErrorTypeMax, Path(field, "type")));
   error.type = std::move(*given.mutable_type());
   error.message = std::move(*given.mutable_message());
   if (!given.origin_id().empty()) {
@@ -205,8 +170,9 @@ absl::StatusOr<values::Error> ToError(pb::Error& given, const values::Limits& li
   }
   if (given.has_cause()) {
     const Path cause_field(field, "cause");
-    if (depth == kCauseDepthMax) {
-      return RefuseField(Reason::kInvalidField, cause_field, fmt::format("causes go {} deep at most", kCauseDepthMax));
+    if (depth == values::kCausesMax) {
+      return RefuseField(Reason::kInvalidField, cause_field,
+                         fmt::format("causes go {} deep at most", values::kCausesMax));
     }
     MUSTER_ASSIGN_OR_RETURN(values::Error cause, ToError(*given.mutable_cause(), limits, depth + 1, cause_field));
     error.cause = std::make_shared<const values::Error>(std::move(cause));

@@ -232,7 +232,7 @@ void FromView(const core::FutureView& view, std::string_view name_space, const d
   out.set_name(view.name);
   if (view.options != nullptr) {
     for (const auto& [key, value] : view.options->labels) (*out.mutable_labels())[key] = value;
-    out.set_group(view.options->group);
+    out.set_group(std::string(view.options->group));
   }
   out.set_state(FromState(view.state));
   out.set_cancelling(view.cancelling);
@@ -253,21 +253,17 @@ void FromView(const core::FutureView& view, std::string_view name_space, const d
 }
 
 void FromLimits(const values::Limits& limits, pb::Limits& out) {
-  out.set_message_bytes_max(limits.message_bytes_max);
-  out.set_payload_bytes_max(limits.payload_bytes_max);
-  out.set_set_max(limits.set_max);
-  out.set_batch_max(limits.batch_max);
-  out.set_pending_futures_max(limits.pending_futures_max);
-  out.set_namespace_bytes_max(limits.namespace_bytes_max);
-  out.set_namespaces_max(limits.namespaces_max);
-  out.set_waiters_max(limits.waiters_max);
-  out.set_wait_members_max(limits.wait_members_max);
-  out.set_streams_max(limits.streams_max);
-  out.set_request_ids_max(limits.request_ids_max);
-  out.set_nesting_max(limits.nesting_max);
-  *out.mutable_poll_max() = FromDuration(limits.poll_max);
-  out.set_run_credits(limits.run_credits);
-  *out.mutable_retention_max() = FromDuration(limits.retention_max);
+#define MUSTER_PUT_Bytes(name) out.set_##name(limits.name);
+#define MUSTER_PUT_Count(name) out.set_##name(limits.name);
+#define MUSTER_PUT_LongCount(name) out.set_##name(limits.name);
+#define MUSTER_PUT_Span(name) *out.mutable_##name() = FromDuration(limits.name);
+#define MUSTER_PUT_LIMIT(name, kind, ...) MUSTER_PUT_##kind(name)
+  MUSTER_LIMITS(MUSTER_PUT_LIMIT)
+#undef MUSTER_PUT_LIMIT
+#undef MUSTER_PUT_Bytes
+#undef MUSTER_PUT_Count
+#undef MUSTER_PUT_LongCount
+#undef MUSTER_PUT_Span
 }
 
 }  // namespace muster::wire

@@ -9,6 +9,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
 #include "service/base/status.h"
+#include "service/values/options.h"
 #include "service/wire/convert.h"
 #include "service/wire/plain.h"
 
@@ -18,14 +19,6 @@ namespace {
 using base::Duration;
 using base::Reason;
 
-constexpr size_t kNameMax = 255;
-constexpr size_t kGroupMax = 255;
-constexpr size_t kRequestIdMax = 128;
-constexpr int kLabelsMax = 32;
-constexpr size_t kLabelKeyMax = 63;
-constexpr size_t kLabelValueMax = 255;
-constexpr size_t kMetadataBytesMax = 8192;
-constexpr Duration kGraceMax = std::chrono::hours(1);
 constexpr Duration kAnyPast = Duration::min();
 
 // Stable over processes and versions, since it is compared with what an earlier one has stored: eight bytes a step.
@@ -68,27 +61,6 @@ uint64_t HashOf(pb::FutureSpec& given, const pb::FutureOptions& options) {
   return HashBytes(Deterministic(given));
 }
 
-absl::Status CheckLabels(const pb::FutureOptions& given, const Path& field) {
-  if (given.labels_size() > kLabelsMax) {
-    return RefuseField(Reason::kInvalidField, field,
-                       fmt::format("{} labels; at most {} are allowed", given.labels_size(), kLabelsMax));
-  }
-  for (const auto& [key, value] : given.labels()) {
-    if (key.empty()) return RefuseField(Reason::kInvalidField, field, "a label's key is empty");
-    MUSTER_RETURN_IF_ERROR(CheckText(key, kLabelKeyMax, field));
-    MUSTER_RETURN_IF_ERROR(CheckText(value, kLabelValueMax, field));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMetadata(const pb::FutureOptions& given, const Path& field) {
-  size_t bytes = 0;
-  for (const auto& [key, value] : given.metadata()) bytes += key.size() + value.size();
-  if (bytes <= kMetadataBytesMax) return absl::OkStatus();
-  return RefuseField(Reason::kInvalidField, field,
-                     fmt::format("{} bytes of keys and values; at most {} are allowed", bytes, kMetadataBytesMax));
-}
-
 absl::Status CheckDurability(const SubmitContext& context, int given, const Path& field) {
   if (given < pb::DURABILITY_UNSPECIFIED || given > pb::DURABILITY_SYNC) {
     return RefuseField(Reason::kInvalidField, field, fmt::format("{} is not known", given));
@@ -101,55 +73,82 @@ absl::Status CheckDurability(const SubmitContext& context, int given, const Path
                   pb::Durability_Name(static_cast<pb::Durability>(given)), pb::Durability_Name(offered)));
 }
 
-// Which of the options mean something for what is submitted.
+// --- Options: what is done for each of their table ------------------------------------------------------------------
+
+// Whether an option of a kind was given. An empty text or map is as good as none.
+#define MUSTER_GIVEN_Text(name) !given.name().empty()
+#define MUSTER_GIVEN_Words(name) !given.name().empty()
+#define MUSTER_GIVEN_Span(name) given.has_##name()
+#define MUSTER_GIVEN_MaybeSpan(name) given.has_##name()
+#define MUSTER_GIVEN_Execution(name) given.name() != pb::EXECUTION_UNSPECIFIED
+#define MUSTER_GIVEN_Durability(name) given.name() != pb::DURABILITY_UNSPECIFIED
+#define MUSTER_GIVEN_Flag(name) given.name()
+
+// What is submitted, as far as options ask.
 struct Applies {
-  bool run = false;         // delay, queue_timeout, run_timeout, execution, metadata: jobs only
-  bool disconnect = false;  // cancel_on_disconnect
+  bool job = false;
+  bool attached = false;  // somebody stays to hear the end
 };
 
+absl::Status CheckApplies(values::OptionFor whom, Applies applies, const Path& field) {
+  if (whom == values::OptionFor::kAttached && !applies.attached) {
+    return RefuseField(Reason::kInvalidField, field, "is for Call and Run; other callers do not stay to be lost");
+  }
+  if (whom == values::OptionFor::kJobs && !applies.job) {
+    return RefuseField(Reason::kInvalidField, field, "is for jobs, and this is none; leave it out");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckApplies(const pb::FutureOptions& given, Applies applies, const Path& field) {
-  const auto refuse = [&field](const char* name, const char* why) {
-    return RefuseField(Reason::kInvalidField, Path(field, name), why);
-  };
-  if (given.cancel_on_disconnect() && !applies.disconnect) {
-    return refuse("cancel_on_disconnect", "is for Call and Run; other callers do not stay to be lost");
+#define MUSTER_CHECK_KEPT(name, kind, whom, ...)                                                \
+  if (MUSTER_GIVEN_##kind(name)) {                                                              \
+    MUSTER_RETURN_IF_ERROR(CheckApplies(values::OptionFor::whom, applies, Path(field, #name))); \
   }
-  if (applies.run) return absl::OkStatus();
-  constexpr char kJobsOnly[] = "is for jobs, and this is none; leave it out";
-  if (given.has_delay()) return refuse("delay", kJobsOnly);
-  if (given.has_queue_timeout()) return refuse("queue_timeout", kJobsOnly);
-  if (given.has_run_timeout()) return refuse("run_timeout", kJobsOnly);
-  if (given.execution() != pb::EXECUTION_UNSPECIFIED) return refuse("execution", kJobsOnly);
+#define MUSTER_CHECK_SAID(name, kind, whom, ...) MUSTER_CHECK_KEPT(name, kind, whom)
+  MUSTER_JOB_OPTIONS(MUSTER_CHECK_KEPT, MUSTER_CHECK_SAID)
+#undef MUSTER_CHECK_SAID
+#undef MUSTER_CHECK_KEPT
   return absl::OkStatus();
 }
 
-absl::Status ToTimes(const SubmitContext& context, const pb::FutureOptions& given, const Path& field,
-                     values::Options& options) {
-  const Duration zero = Duration::zero();
-  const Duration longest = context.limits.delay_max;
-  if (given.has_request_id_ttl()) {
-    MUSTER_ASSIGN_OR_RETURN(
-        options.request_id_ttl,
-        ToDuration(given.request_id_ttl(), zero, context.limits.request_id_ttl_max, Path(field, "request_id_ttl")));
-  }
-  if (given.has_delay()) {
-    MUSTER_ASSIGN_OR_RETURN(options.delay, ToDuration(given.delay(), zero, longest, Path(field, "delay")));
-  }
-  if (given.has_queue_timeout()) {
-    MUSTER_ASSIGN_OR_RETURN(options.queue_timeout,
-                            ToDuration(given.queue_timeout(), zero, longest, Path(field, "queue_timeout")));
-  }
-  if (given.has_run_timeout()) {
-    MUSTER_ASSIGN_OR_RETURN(options.run_timeout,
-                            ToDuration(given.run_timeout(), zero, longest, Path(field, "run_timeout")));
-  }
-  return absl::OkStatus();
-}
-
+// Whether nothing is said that is kept with the future.
 bool AllDefault(const pb::FutureOptions& given) {
-  return given.name().empty() && given.labels().empty() && given.group().empty() && given.request_id().empty() &&
-         !given.has_request_id_ttl() && !given.has_delay() && !given.has_queue_timeout() && !given.has_run_timeout() &&
-         given.execution() == pb::EXECUTION_UNSPECIFIED && given.metadata().empty();
+#define MUSTER_IS_GIVEN(name, kind, ...) || MUSTER_GIVEN_##kind(name)
+  return !(false MUSTER_JOB_OPTIONS(MUSTER_IS_GIVEN, MUSTER_NO_OPTION));
+#undef MUSTER_IS_GIVEN
+}
+
+// An option of each kind that was given, in the form of values, which are checked once all are there.
+absl::Status Take(const std::string& given, const Path&, values::Text& option) {
+  option = given;
+  return absl::OkStatus();
+}
+absl::Status Take(const google::protobuf::Map<std::string, std::string>& given, const Path&, values::Words& option) {
+  option = values::Words(given.begin(), given.end());
+  return absl::OkStatus();
+}
+template <typename Span>
+absl::Status Take(const google::protobuf::Duration& given, const Path& field, Span& option) {
+  MUSTER_ASSIGN_OR_RETURN(option, ToDuration(given, Duration::min(), Duration::max(), field));
+  return absl::OkStatus();
+}
+absl::Status Take(pb::Execution given, const Path& field, values::Execution& option) {
+  if (given < pb::EXECUTION_UNSPECIFIED || given > pb::EXECUTION_AT_MOST_ONCE) {
+    return RefuseField(Reason::kInvalidField, field, fmt::format("{} is not known", static_cast<int>(given)));
+  }
+  option = given == pb::EXECUTION_AT_MOST_ONCE ? values::Execution::kAtMostOnce : values::Execution::kAtLeastOnce;
+  return absl::OkStatus();
+}
+
+absl::Status TakeKept(const pb::FutureOptions& given, const Path& field, values::Options& options) {
+#define MUSTER_TAKE_OPTION(name, kind, ...)                                       \
+  if (MUSTER_GIVEN_##kind(name)) {                                                \
+    MUSTER_RETURN_IF_ERROR(Take(given.name(), Path(field, #name), options.name)); \
+  }
+  MUSTER_JOB_OPTIONS(MUSTER_TAKE_OPTION, MUSTER_NO_OPTION)
+#undef MUSTER_TAKE_OPTION
+  return absl::OkStatus();
 }
 
 // Everything of the options. `given` is left as it is: it may be the defaults of many.
@@ -162,31 +161,20 @@ absl::Status ToOptions(const SubmitContext& context, const pb::FutureOptions& gi
                                                           context.limits.retention_max, Path(field, "retention")));
   }
   MUSTER_RETURN_IF_ERROR(CheckDurability(context, given.min_durability(), Path(field, "min_durability")));
-  if (given.execution() < pb::EXECUTION_UNSPECIFIED || given.execution() > pb::EXECUTION_AT_MOST_ONCE) {
-    return RefuseField(Reason::kInvalidField, Path(field, "execution"),
-                       fmt::format("{} is not known", static_cast<int>(given.execution())));
-  }
   if (!context.request_id.empty() && !given.request_id().empty()) {
     return RefuseField(Reason::kInvalidField, Path(field, "request_id"),
                        "in a session the request id is made of session and tag; leave it out");
   }
   if (AllDefault(given) && context.request_id.empty()) return absl::OkStatus();
   auto options = std::make_unique<values::Options>();
-  MUSTER_RETURN_IF_ERROR(CheckText(given.name(), kNameMax, Path(field, "name")));
-  MUSTER_RETURN_IF_ERROR(CheckText(given.group(), kGroupMax, Path(field, "group")));
-  MUSTER_RETURN_IF_ERROR(CheckText(given.request_id(), kRequestIdMax, Path(field, "request_id")));
-  MUSTER_RETURN_IF_ERROR(CheckLabels(given, Path(field, "labels")));
-  MUSTER_RETURN_IF_ERROR(CheckMetadata(given, Path(field, "metadata")));
-  MUSTER_RETURN_IF_ERROR(ToTimes(context, given, field, *options));
-  options->name = given.name();
-  options->group = given.group();
-  options->request_id = context.request_id.empty() ? given.request_id() : context.request_id;
-  options->labels.insert(given.labels().begin(), given.labels().end());
-  options->metadata.insert(given.metadata().begin(), given.metadata().end());
-  options->at_most_once = given.execution() == pb::EXECUTION_AT_MOST_ONCE;
+  MUSTER_RETURN_IF_ERROR(TakeKept(given, field, *options));
+  if (!context.request_id.empty()) options->request_id = context.request_id;
+  MUSTER_RETURN_IF_ERROR(values::CheckOptions(*options, context.limits, field));
   command.options = std::move(options);
   return absl::OkStatus();
 }
+
+// --- Specs ----------------------------------------------------------------------------------------------------------
 
 absl::StatusOr<values::FutureSpec> ToCall(const SubmitContext& context, pb::FunctionCall& given, const Path& field) {
   const dispatch::Function* function = context.functions.Find(given.function());
@@ -195,7 +183,7 @@ absl::StatusOr<values::FutureSpec> ToCall(const SubmitContext& context, pb::Func
     if (given.function().empty()) {
       return RefuseField(Reason::kInvalidField, name_field, "is empty; ListFunctions tells what can be called");
     }
-    MUSTER_RETURN_IF_ERROR(CheckText(given.function(), 128, name_field));
+    MUSTER_RETURN_IF_ERROR(CheckText(given.function(), values::kFunctionNameMax, name_field));
     const auto resembling = context.functions.Resembling(given.function());
     return RefuseField(
         Reason::kUnknownFunction, name_field,
@@ -239,7 +227,7 @@ absl::StatusOr<values::FutureSpec> ToWaitFor(const SubmitContext& context, const
   }
   if (given.has_grace()) {
     MUSTER_ASSIGN_OR_RETURN(wait_for.grace,
-                            ToDuration(given.grace(), Duration::zero(), kGraceMax, Path(field, "grace")));
+                            ToDuration(given.grace(), Duration::zero(), values::kGraceMax, Path(field, "grace")));
   }
   return wait_for;
 }
@@ -275,8 +263,8 @@ absl::StatusOr<Submission> ToSubmit(const SubmitContext& context, pb::FutureSpec
   command.ns = context.ns.id;
   command.ns_tag = context.ns.tag;
   Applies applies;
-  applies.run = given.has_call();
-  applies.disconnect = context.attached;
+  applies.job = given.has_call();
+  applies.attached = context.attached;
   MUSTER_RETURN_IF_ERROR(ToOptions(context, options, applies, Path(field, "options"), command));
   submission.cancel_on_disconnect = options.cancel_on_disconnect();
   const bool repeatable = command.options != nullptr && !command.options->request_id.empty();

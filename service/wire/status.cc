@@ -12,7 +12,7 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/reason.h"
-#include "service/wire/text.h"
+#include "service/base/shortened.h"
 
 namespace muster::wire {
 namespace {
@@ -114,9 +114,9 @@ void ToRpcStatus(const absl::Status& given, const StatusContext& context, pb::Rp
   const absl::Status status = Public(given, context);
   out.set_code(static_cast<int>(status.code()));  // absl's codes are gRPC's
   const auto message = status.message();
-  out.set_message(Shortened(std::string_view(message.data(), message.size()), kMessageBytesMax));
+  out.set_message(base::Shortened(std::string_view(message.data(), message.size()), kMessageBytesMax));
   if (const auto reason = base::ReasonOf(status)) {
-    AddDetails(*reason, Shortened(base::FieldOf(status), kFieldBytesMax), context, out);
+    AddDetails(*reason, base::Shortened(base::FieldOf(status), kFieldBytesMax), context, out);
   }
 }
 
@@ -125,7 +125,8 @@ void ToItemStatus(const absl::Status& given, pb::ItemStatus& out, size_t message
   const absl::Status status = Public(given, StatusContext());
   out.set_code(static_cast<int>(status.code()));
   const auto message = status.message();
-  out.set_message(Shortened(std::string_view(message.data(), message.size()), std::min(message_max, kMessageBytesMax)));
+  out.set_message(
+      base::Shortened(std::string_view(message.data(), message.size()), std::min(message_max, kMessageBytesMax)));
   if (const auto reason = base::ReasonOf(status)) out.set_reason(WireReason(*reason));
 }
 

@@ -63,7 +63,7 @@ void World::StartBody(Body& body) {
   if (body.withdrawn) return;  // semantics 7
   body.started = true;
   const auto view = test::Get(*shards_[body.id.shard], kNs, body.id, false);
-  const bool once = view.ok() && view->options != nullptr && view->options->at_most_once;
+  const bool once = view.ok() && view->options != nullptr && view->options->execution == values::Execution::kAtMostOnce;
   if (!body.quick || once) {
     core::JobStarted started;
     started.id = body.id;

@@ -119,7 +119,7 @@ void World::SubmitJob() {
   spec.input = values::Payload::Text("input");
   core::Submit command = NewSubmit(std::move(spec), random_.OneIn(2));
   if (command.options) {
-    command.options->at_most_once = random_.OneIn(4);
+    if (random_.OneIn(4)) command.options->execution = values::Execution::kAtMostOnce;
     if (random_.OneIn(3)) command.options->delay = SomeTime(4);
     if (random_.OneIn(3)) command.options->queue_timeout = SomeTime(3);
     if (random_.OneIn(2)) command.options->run_timeout = SomeTime(6);

@@ -26,7 +26,7 @@ struct Submit {
   FutureSpec spec;
   std::unique_ptr<Options> options;  // null: all defaults
   uint64_t spec_hash = 0;            // compared when a request id comes again
-  base::Duration retention = std::chrono::hours(1);
+  base::Duration retention = kRetentionDefault;
   // Call: besides Submitted, `CallEnded` with this token follows once the future is done.
   bool attach = false;
   // Call without a request id: dropped as soon as it has been delivered to the attached token.

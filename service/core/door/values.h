@@ -1,6 +1,7 @@
 // The values that the core decides about. It speaks of nothing but them, so it names them without their prefix.
 #pragma once
 
+#include "service/values/bounds.h"
 #include "service/values/future.h"
 #include "service/values/id.h"
 #include "service/values/options.h"

@@ -4,13 +4,13 @@
 
 namespace muster::core {
 
-std::string NamespacedKey(NamespaceId ns, const std::string& word) {
+std::string NamespacedKey(NamespaceId ns, std::string_view word) {
   std::string key(reinterpret_cast<const char*>(&ns), sizeof(ns));
   key += word;
   return key;
 }
 
-void Groups::Join(NamespaceId ns, const std::string& name, GroupMember& member) {
+void Groups::Join(NamespaceId ns, std::string_view name, GroupMember& member) {
   MUSTER_CHECK(member.group == nullptr) << "a future is in one group";
   std::string key = NamespacedKey(ns, name);
   std::unique_ptr<Group>& group = groups_[key];

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -29,7 +30,7 @@ struct Group {
 
 class Groups {
  public:
-  void Join(NamespaceId ns, const std::string& name, GroupMember& member);
+  void Join(NamespaceId ns, std::string_view name, GroupMember& member);
   // Does nothing for a member of no group.
   void Leave(GroupMember& member);
   // Null when the group has no members.
@@ -41,6 +42,6 @@ class Groups {
 };
 
 // A map key out of a namespace and a word within it.
-std::string NamespacedKey(NamespaceId ns, const std::string& word);
+std::string NamespacedKey(NamespaceId ns, std::string_view word);
 
 }  // namespace muster::core

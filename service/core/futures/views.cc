@@ -35,7 +35,7 @@ FutureView ViewOf(const Turn& turn, const Future& future, bool with_members) {
   view.outcome = future.outcome;
   if (future.options != nullptr) {
     view.options = future.options;
-    view.name = future.options->name;
+    view.name = std::string(future.options->name);
   }
   // semantics 14. As in asyncio, only what runs a body has a name of itself. Shards count by turns, so that no two jobs
   // of a server have the same.

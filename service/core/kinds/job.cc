@@ -30,7 +30,7 @@ void EmitStart(Turn& turn, Future& job) {
   if (const Options* options = job.options.get()) {
     start.options = job.options;
     if (options->run_timeout) start.run_deadline = base::Later(turn.now, *options->run_timeout);
-    start.at_most_once = options->at_most_once;
+    start.at_most_once = options->execution == Execution::kAtMostOnce;
   }
 }
 
@@ -225,7 +225,7 @@ void Apply(Turn& turn, const core::JobLost& command) {
   if (job->state == State::kQueued)
     return EmitStart(turn, *job);  // it never started: it may still, as the same attempt
   CloseAwait(turn, *job);
-  if (job->cancelling > 0 || (job->options != nullptr && job->options->at_most_once)) {
+  if (job->cancelling > 0 || (job->options != nullptr && job->options->execution == Execution::kAtMostOnce)) {
     return EndWhatCannotRunAgain(turn, *job, "whoever ran the job was lost");
   }
   turn.timers.Remove(*job);

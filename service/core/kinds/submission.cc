@@ -14,13 +14,6 @@
 namespace muster::core {
 namespace {
 
-template <typename Words>
-int64_t SizeOfWords(const Words& words) {
-  size_t size = 0;
-  for (const auto& [key, value] : words) size += key.size() + value.size();
-  return static_cast<int64_t>(size);
-}
-
 void RefuseForLackOfRoom(Turn& turn, Submit& command) {
   absl::Status refusal = std::move(command.no_room);
   if (refusal.ok()) {
@@ -49,14 +42,9 @@ void AnswerElsewhere(Turn& turn, const Submit& command, const RequestEntry& entr
 
 }  // namespace
 
-int64_t SizeOf(const Options& options) {
-  return static_cast<int64_t>(options.name.size() + options.group.size() + options.request_id.size()) +
-         SizeOfWords(options.labels) + SizeOfWords(options.metadata);
-}
-
 bool AnswerRepeated(Turn& turn, Submit& command) {
   if (!command.options || command.options->request_id.empty()) return false;
-  const std::string& request_id = command.options->request_id;
+  const std::string request_id(command.options->request_id);
   RequestEntry* entry = turn.requests.Find(command.ns, request_id);
   if (entry == nullptr) {
     const bool full = turn.requests.size() >= turn.options.request_ids_max;
@@ -103,10 +91,11 @@ Future& NewFuture(Turn& turn, Submit& command, FutureKind kind) {
   future.retention = command.retention;
   future.drop_when_delivered = command.attach && command.drop_when_delivered;
   if (command.options) {
-    future.bytes += SizeOf(*command.options);
+    future.bytes += static_cast<int64_t>(values::ByteSize(*command.options));
     future.options = std::shared_ptr<const Options>(std::move(command.options));
     const Options& options = *future.options;
-    if (!options.request_id.empty()) Remember(turn, command, options.request_id, options.request_id_ttl, future);
+    if (!options.request_id.empty())
+      Remember(turn, command, std::string(options.request_id), options.request_id_ttl, future);
   }
   return future;
 }

@@ -22,7 +22,4 @@ void Announce(Turn& turn, Future& future);
 void AnswerSubmit(Turn& turn, Future& future, Token token, bool attach, bool deduplicated);
 void RefuseSubmit(Turn& turn, Token token, absl::Status refusal);
 
-// What the options count for in the namespace's quota.
-int64_t SizeOf(const Options& options);
-
 }  // namespace muster::core

@@ -63,7 +63,7 @@ absl::Status Restoring::Take(Turn& turn, const FutureRecord& record) {
     Arm(turn, future, record.due);  // time went on while the server was down
   }
   if (future.kind != FutureKind::kJob || future.done()) return absl::OkStatus();
-  const bool once = future.options != nullptr && future.options->at_most_once;
+  const bool once = future.options != nullptr && future.options->execution == Execution::kAtMostOnce;
   if (future.state == State::kRunning && (once || future.cancelling > 0)) {
     ToRelink(0, future);
   } else if (future.state != State::kDelayed) {
@@ -75,7 +75,7 @@ absl::Status Restoring::Take(Turn& turn, const FutureRecord& record) {
 
 void Restoring::TakeCold(Turn& turn, Future& future, const FutureRecord& record) {
   if (record.options != nullptr) {
-    future.bytes += SizeOf(*record.options);
+    future.bytes += static_cast<int64_t>(values::ByteSize(*record.options));
     if (!record.options->group.empty() && !future.hidden) {
       turn.futures.groups().Join(future.ns, record.options->group, ColdOf(future).group);
     }

@@ -4,8 +4,12 @@
 // A mask says which of the optional fields follow, in the order of its bits; a field at its default is left out.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#include "service/values/limits.h"
+#include "service/values/option_table.h"
 
 namespace muster::rows::detail {
 
@@ -19,6 +23,7 @@ inline constexpr int kShardBits = 10;
 inline constexpr int kCausesMax = 16;
 // Gathers in gathers: no server can be configured to allow as many (limits.nesting_max).
 inline constexpr int kGathersMax = 1024;
+static_assert(values::kMostLimits.nesting_max < kGathersMax);
 
 // A future's second byte: its kind below, its state above.
 inline constexpr uint8_t kKindMask = 0xf;
@@ -51,20 +56,24 @@ enum FutureBit : uint64_t {
   kFutureBits = (1 << 23) - 1,
 };
 
-enum OptionsBit : uint64_t {
-  kName = 1 << 0,
-  kLabels = 1 << 1,
-  kGroup = 1 << 2,
-  kRequestId = 1 << 3,
-  kRequestIdTtl = 1 << 4,
-  kDelay = 1 << 5,
-  kRunTimeout = 1 << 6,
-  kQueueTimeout = 1 << 7,
-  kOptionsMetadata = 1 << 8,
-  kAtMostOnce = 1 << 9,
-  kFirstRequestId = 1 << 10,  // the request id is that of the future's first request, and is not written again
-  kOptionsBits = (1 << 11) - 1,
+// The bits of options are those of their table (values/option_table.h), and one more: the request id is that of the
+// future's first request, and is not written again.
+struct OptionBits {
+#define MUSTER_OPTION_BIT(name, kind, whom, most, bit, ...) uint64_t name = uint64_t{1} << (bit);
+  MUSTER_JOB_OPTIONS(MUSTER_OPTION_BIT, MUSTER_NO_OPTION)
+#undef MUSTER_OPTION_BIT
 };
+inline constexpr OptionBits kOptionBit;
+inline constexpr uint64_t kFirstRequestId = 1 << 10;
+inline constexpr uint64_t kOptionsBits = kFirstRequestId
+#define MUSTER_OPTION_BIT(name, ...) | kOptionBit.name
+    MUSTER_JOB_OPTIONS(MUSTER_OPTION_BIT, MUSTER_NO_OPTION);
+#undef MUSTER_OPTION_BIT
+static_assert(std::popcount(kOptionsBits) == 1
+#define MUSTER_OPTION_BIT(...) +1
+                  MUSTER_JOB_OPTIONS(MUSTER_OPTION_BIT, MUSTER_NO_OPTION),
+              "two options have one bit");
+#undef MUSTER_OPTION_BIT
 
 enum RequestBit : uint64_t {
   kRequestNs = 1 << 0,

@@ -81,6 +81,8 @@ class Admission {
   Admission(const values::Limits& limits, size_t blocking_queue_max, values::ShardIndex shards,
             const Namespaces& namespaces, Observer& observer);
 
+  const values::Limits& limits() const { return limits_; }
+
   // --- New futures
 
   // DRAINING, STORE_FAILED, STORE_FULL, TOO_MANY_FUTURES, TOO_MANY_BYTES, TOO_MANY_REQUEST_IDS, QUEUE_FULL. One with a

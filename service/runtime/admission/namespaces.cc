@@ -10,11 +10,11 @@
 namespace muster::runtime {
 namespace {
 
-constexpr size_t kNameMax = 63;
 constexpr values::NamespaceId kStoredMax = 10'000'000;
 
 bool IsName(std::string_view name) {
-  if (name.empty() || name.size() > kNameMax || name.front() == '-' || name.back() == '-') return false;
+  if (name.empty() || name.size() > values::kNamespaceNameMax || name.front() == '-' || name.back() == '-')
+    return false;
   return std::all_of(name.begin(), name.end(),
                      [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
@@ -32,7 +32,7 @@ absl::StatusOr<values::Namespace> Namespaces::Open(std::string_view asked) {
     return base::Refuse(base::Reason::kInvalidField,
                         fmt::format("namespace \"{}\": must be 1 to {} characters of a-z, 0-9 and '-', with no '-' at "
                                     "either end",
-                                    name.substr(0, kNameMax + 1), kNameMax),
+                                    name.substr(0, values::kNamespaceNameMax + 1), values::kNamespaceNameMax),
                         "namespace");
   }
   for (;;) {

@@ -9,6 +9,8 @@
 #include "service/runtime/calls/submission.h"
 #include "service/runtime/host/router.h"
 #include "service/runtime/host/shard_host.h"
+#include "service/values/field.h"
+#include "service/values/options.h"
 
 namespace muster::runtime {
 namespace {
@@ -91,6 +93,11 @@ void ShardHost::OnReport(dispatch::Report&& report) {
 const std::string& ShardHost::NamespaceName(values::NamespaceId id) const { return around_.namespaces.Name(id); }
 
 coro::Task<absl::StatusOr<values::FutureId>> ShardHost::Submit(core::Submit command) {
+  // A body's words are checked by the same rule as a client's.
+  if (command.options != nullptr) {
+    absl::Status checked = values::CheckOptions(*command.options, around_.admission.limits(), values::Path("options"));
+    if (!checked.ok()) co_return checked;
+  }
   absl::StatusOr<SubmitAnswer> answer = co_await SubmitOn(Router(*this), std::move(command));
   if (!answer.ok()) co_return answer.status();
   co_return answer->id;

@@ -7,6 +7,7 @@
 #include "google/protobuf/arena.h"
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/arena.h"
@@ -21,7 +22,7 @@ namespace {
 wire::SubmitContext ContextOf(const Rpc& rpc, const values::Namespace& ns) {
   wire::SubmitContext context = SubmitContextOf(rpc, ns);
   context.attached = true;
-  context.default_retention = wire::kAttachedRetention;
+  context.default_retention = values::kAttachedRetention;
   return context;
 }
 

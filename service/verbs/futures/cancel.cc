@@ -1,22 +1,19 @@
 #include <utility>
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
 
 namespace muster::verbs {
-namespace {
-
-constexpr size_t kCancelMessageMax = 4096;
-
-}  // namespace
+namespace {}  // namespace
 
 coro::Task<absl::Status> Cancel(Rpc& rpc, pb::CancelRequest& request, pb::CancelResponse& response) {
   MUSTER_CO_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc, request.namespace_()));
   MUSTER_CO_ASSIGN_OR_RETURN(core::FutureSet set, wire::ToSet(*request.mutable_set(), entry.limits,
                                                               wire::EmptySet::kRefused, wire::Path("set")));
-  MUSTER_CO_RETURN_IF_ERROR(wire::CheckText(request.message(), kCancelMessageMax, wire::Path("message")));
+  MUSTER_CO_RETURN_IF_ERROR(wire::CheckText(request.message(), values::kCancelMessageMax, wire::Path("message")));
   MUSTER_CO_ASSIGN_OR_RETURN(const auto effects, co_await rpc.service.Cancel(entry.ns.id, std::move(set),
                                                                              std::move(*request.mutable_message())));
   uint32_t requested = 0;

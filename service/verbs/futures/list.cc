@@ -3,6 +3,7 @@
 #include "fmt/format.h"
 
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/verbs/page.h"
@@ -34,14 +35,14 @@ absl::StatusOr<core::ListFutures> ToQuery(const Rpc& rpc, values::Namespace ns, 
   if (!request.function().empty()) {
     const dispatch::Function* function = rpc.service.directory().Find(request.function());
     if (function == nullptr) {
-      MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), 128, wire::Path("function")));
+      MUSTER_RETURN_IF_ERROR(wire::CheckText(request.function(), values::kFunctionNameMax, wire::Path("function")));
       return wire::RefuseField(
           base::Reason::kUnknownFunction, wire::Path("function"),
           fmt::format("no function is called \"{}\"; ListFunctions tells which there are", request.function()));
     }
     query.function = function->id;
   }
-  MUSTER_RETURN_IF_ERROR(wire::CheckText(request.group(), 255, wire::Path("group")));
+  MUSTER_RETURN_IF_ERROR(wire::CheckText(request.group(), values::kGroupMax, wire::Path("group")));
   query.group = request.group();
   if (request.labels_size() > 32) {
     return wire::RefuseField(base::Reason::kInvalidField, wire::Path("labels"),

@@ -15,6 +15,7 @@
 #include "service/base/status.h"
 #include "service/coro/event.h"
 #include "service/coro/scope.h"
+#include "service/values/bounds.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/wire/convert.h"
@@ -23,7 +24,6 @@
 namespace muster::verbs {
 namespace {
 
-constexpr size_t kSessionMax = 64;
 constexpr uint64_t kDoneBytes = 64;  // of one Done beside its outcome
 constexpr uint64_t kAcceptedBytes = 48;
 constexpr uint64_t kBesideBytes = 64;
@@ -175,7 +175,7 @@ absl::Status RunStream::Open(pb::RunOpen& open) {
   MUSTER_ASSIGN_OR_RETURN(const Entry entry, Enter(rpc_, open.namespace_()));
   context_.ns = entry.ns;
   const wire::Path field("open");
-  MUSTER_RETURN_IF_ERROR(wire::CheckText(open.session(), kSessionMax, wire::Path(field, "session")));
+  MUSTER_RETURN_IF_ERROR(wire::CheckText(open.session(), values::kSessionMax, wire::Path(field, "session")));
   if (!open.defaults().request_id().empty()) {
     const wire::Path defaults_field(field, "defaults");
     return wire::RefuseField(base::Reason::kInvalidField, wire::Path(defaults_field, "request_id"),
@@ -185,7 +185,7 @@ absl::Status RunStream::Open(pb::RunOpen& open) {
   defaults_ = std::move(*open.mutable_defaults());
   acknowledge_ = open.acknowledge();
   context_.attached = true;
-  if (session_.empty()) context_.default_retention = wire::kAttachedRetention;
+  if (session_.empty()) context_.default_retention = values::kAttachedRetention;
   reader_.set_plain_calls(wire::AddNothing(defaults_, session_));
   items_.reserve(std::min<size_t>(credits_, kItemsAtFirst));
   opened_ = true;

@@ -220,7 +220,7 @@ TEST_F(RestoreTest, RetentionGoesOnWhileTheServerIsDown) {  // semantics 100
 
 TEST_F(RestoreTest, WhatRanRunsAgainAndWhatQueuedGoesOnQueueing) {  // semantics 103
   Options options = Named("first");
-  options.at_most_once = false;
+  options.execution = Execution::kAtLeastOnce;
   const FutureId first = Make(0, JobOf("1"), options), second = Make(0, JobOf("2")), third = Make(0, JobOf("3")),
                  done = Make(0, JobOf("4"));
   Start(second);

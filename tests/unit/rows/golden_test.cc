@@ -116,7 +116,7 @@ core::FutureRecord RunningJobWithEverything() {
   options.queue_timeout = seconds(4);
   options.run_timeout = seconds(5);
   options.metadata = {{"trace", "00-11"}};
-  options.at_most_once = true;
+  options.execution = values::Execution::kAtMostOnce;
   record.options = std::make_shared<const values::Options>(std::move(options));
   core::RequestRecord& own = record.requests.emplace_back();
   own.ns = record.ns;

@@ -226,7 +226,7 @@ TEST(HostileRowTest, CountsBeyondWhatFollowsAreRefused) {
     ExpectRefused(RowKind::kFuture,
                   FutureRow(detail::kOptions,
                             [&](Writer& w) {
-                              w.Varint(detail::kLabels);
+                              w.Varint(detail::kOptionBit.labels);
                               w.Varint(count);
                             }),
                   "options.labels: ");
@@ -269,7 +269,7 @@ TEST(HostileRowTest, APositionWithoutAMemberIsRefused) {
 TEST(HostileRowTest, AKeyThatIsThereTwiceIsRefused) {
   for (const auto& [first, second] : {std::pair("a", "a"), std::pair("b", "a")}) {
     const std::string row = FutureRow(detail::kOptions, [&, first = first, second = second](Writer& w) {
-      w.Varint(detail::kLabels);
+      w.Varint(detail::kOptionBit.labels);
       w.Varint(2);
       for (const char* text : {first, "1", second, "2"}) w.Text(text);
     });

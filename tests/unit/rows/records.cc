@@ -11,9 +11,7 @@ namespace {
 
 bool SameOptions(const values::Options* a, const values::Options* b) {
   if (a == nullptr || b == nullptr) return a == b;
-  return a->name == b->name && a->labels == b->labels && a->group == b->group && a->request_id == b->request_id &&
-         a->request_id_ttl == b->request_id_ttl && a->delay == b->delay && a->queue_timeout == b->queue_timeout &&
-         a->run_timeout == b->run_timeout && a->metadata == b->metadata && a->at_most_once == b->at_most_once;
+  return *a == *b;
 }
 
 bool SameRequests(const std::vector<core::RequestRecord>& a, const std::vector<core::RequestRecord>& b) {
@@ -141,6 +139,11 @@ std::string RandomRecords::Text() {
   return text;
 }
 
+values::Words RandomRecords::Words() {
+  const auto texts = Texts();
+  return {texts.begin(), texts.end()};
+}
+
 std::map<std::string, std::string> RandomRecords::Texts() {
   std::map<std::string, std::string> texts;
   for (uint64_t count = Chance(2) ? 0 : Below(5); count > 0; --count) texts[Text()] = Text();
@@ -206,15 +209,15 @@ values::OutcomeRef RandomRecords::Outcome(int gathers) {
 values::Options RandomRecords::Options() {
   values::Options options;
   options.name = Text();
-  options.labels = Texts();
+  options.labels = Words();
   options.group = Text();
   options.request_id = Text();
   if (Chance(2)) options.request_id_ttl = Span();
   if (Chance(2)) options.delay = Span();
   if (Chance(2)) options.queue_timeout = Span();
   if (Chance(2)) options.run_timeout = Span();
-  options.metadata = Texts();
-  options.at_most_once = Chance(2);
+  options.metadata = Words();
+  if (Chance(2)) options.execution = values::Execution::kAtMostOnce;
   return options;
 }
 

@@ -45,6 +45,7 @@ class RandomRecords {
   values::Options Options();
   core::CombinatorRecord Combinator();
   std::map<std::string, std::string> Texts();
+  values::Words Words();
   base::Duration Span();
   base::Instant Time();
 

@@ -204,7 +204,7 @@ class DurableFixture : public ServiceFixture {
 
   core::Submit Once(core::Submit command) {
     if (command.options == nullptr) command.options = std::make_unique<values::Options>();
-    command.options->at_most_once = true;
+    command.options->execution = values::Execution::kAtMostOnce;
     return command;
   }
   core::Submit Requested(core::Submit command, const std::string& id) {

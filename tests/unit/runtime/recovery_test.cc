@@ -109,7 +109,7 @@ class RecoveryTest : public DurableFixture {
       told.name = command.options->name;
       told.group = command.options->group;
       told.request_id = command.options->request_id;
-      told.at_most_once = command.options->at_most_once;
+      told.at_most_once = command.options->execution == values::Execution::kAtMostOnce;
     }
     const values::FutureId id = SubmitOk(std::move(command), loop);
     told.id = id;

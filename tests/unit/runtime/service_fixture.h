@@ -161,6 +161,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
     ASSERT_TRUE(registry_->AddAsync("await", "", {}, &AwaitBody).ok());
     ASSERT_TRUE(registry_->AddAsync("parent", "", {}, &Parent).ok());
     ASSERT_TRUE(registry_->AddAsync("count", "", {}, &Count).ok());
+    ASSERT_TRUE(registry_->AddAsync("named_child", "", {}, &NamedChild).ok());
     ASSERT_TRUE(registry_
                     ->AddBlocking("gate", "", {},
                                   [this](jobs::BlockingContext&, jobs::Payload) -> absl::StatusOr<jobs::Payload> {
@@ -232,6 +233,15 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
     std::string joined;
     for (const values::OutcomeRef& member : (*outcome)->gathered) joined += member->value.body() + " ";
     co_return jobs::Payload::Text(joined);
+  }
+
+  // Submits a child whose name is its text, and returns the child's id.
+  static coro::Task<absl::StatusOr<jobs::Payload>> NamedChild(jobs::JobContext& context, jobs::Payload input) {
+    jobs::ChildCall child("echo", jobs::Payload());
+    child.options.name = input.body();
+    absl::StatusOr<values::FutureId> id = co_await context.Submit(std::move(child));
+    if (!id.ok()) co_return id.status();
+    co_return jobs::Payload::Text(id->ToText());
   }
 
   executor::Loop& LoopAt(int i) { return loops_[static_cast<size_t>(i) % loops_.size()]->loop(); }

@@ -40,6 +40,21 @@ TEST_P(ServiceLimitsTest, ANamespaceThatHoldsTooManyBytesIsRefusedUntilItDeletes
   EXPECT_TRUE(TrySubmit(Job("echo")).ok());
 }
 
+// What a client may not ask for, a body may not either.
+TEST_P(ServiceLimitsTest, ABodysChildIsHeldToTheBoundsOfOptions) {
+  Start({});
+  const values::FutureId taken = SubmitOk(Job("named_child", std::string(values::kNameMax, 'n')));
+  const values::FutureId refused = SubmitOk(Job("named_child", std::string(values::kNameMax + 1, 'n')));
+  Quiet();
+  const core::FutureView parent = View(taken);
+  ASSERT_EQ(parent.state, values::State::kSucceeded);
+  EXPECT_EQ(View(*values::FutureId::Parse(parent.outcome->value.body())).name, std::string(values::kNameMax, 'n'));
+  const core::FutureView failed = View(refused);
+  ASSERT_EQ(failed.state, values::State::kFailed);
+  EXPECT_NE(failed.outcome->error->message.find("options.name: "), std::string::npos) << failed.outcome->error->message;
+  EXPECT_NE(failed.outcome->error->message.find("has 256 bytes; at most 255 are allowed"), std::string::npos);
+}
+
 TEST_P(ServiceLimitsTest, AFullBlockingQueueRefusesAndLosesNothing) {
   Service::Options options;
   options.blocking_queue_max = 2;

@@ -13,6 +13,7 @@
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/verbs/page.h"
+#include "service/values/bounds.h"
 #include "tests/unit/runtime/service_fixture.h"
 
 namespace muster::verbs {
@@ -220,10 +221,10 @@ TEST_P(VerbsTest, ACancelledStreamEnds) {
 }
 
 TEST(PageSize, IsBounded) {
-  EXPECT_EQ(*PageSize(0), kPageDefault);
+  EXPECT_EQ(*PageSize(0), values::kPageDefault);
   EXPECT_EQ(*PageSize(1), 1u);
-  EXPECT_EQ(*PageSize(kPageMax), kPageMax);
-  EXPECT_EQ(base::FieldOf(PageSize(kPageMax + 1).status()), "page_size");
+  EXPECT_EQ(*PageSize(values::kPageMax), values::kPageMax);
+  EXPECT_EQ(base::FieldOf(PageSize(values::kPageMax + 1).status()), "page_size");
 }
 
 // What the arrows say, seen in the program: a front may be something else than gRPC.

@@ -169,7 +169,7 @@ TEST_F(Convert, EverythingAtItsLimitIsTaken) {
   EXPECT_EQ(command.options->labels.size(), 32u);
   EXPECT_EQ(command.options->queue_timeout, Duration::zero());
   EXPECT_EQ(command.options->run_timeout, Duration(1)) << "rounded away from nothing";
-  EXPECT_TRUE(command.options->at_most_once);
+  EXPECT_EQ(command.options->execution, values::Execution::kAtMostOnce);
   EXPECT_NE(command.spec_hash, 0u);
   EXPECT_FALSE(command.drop_when_delivered);
 }
@@ -365,6 +365,24 @@ TEST(FromInstant, SplitsSecondsAndNanosAlsoBeforeTheEpoch) {
   const auto before = FromInstant(base::Instant(Duration(-1)));
   EXPECT_EQ(before.seconds(), -1);
   EXPECT_EQ(before.nanos(), 999'999'000);
+}
+
+// A client sees every limit: the message has a field for each of the list and no other, and each is filled.
+TEST(FromLimits, EachOfTheListIsOnTheWire) {
+  values::Limits limits;
+  int count = 0;
+#define MUSTER_NUMBER_LIMIT(name, kind, ...) limits.name = values::LimitTypes::kind(1000 + count++);
+  MUSTER_LIMITS(MUSTER_NUMBER_LIMIT)
+#undef MUSTER_NUMBER_LIMIT
+  pb::Limits out;
+  FromLimits(limits, out);
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  out.GetReflection()->ListFields(out, &fields);
+  EXPECT_EQ(fields.size(), static_cast<size_t>(count));
+  EXPECT_EQ(pb::Limits::descriptor()->field_count(), count);
+  EXPECT_EQ(out.message_bytes_max(), 1000u);
+  EXPECT_EQ(out.poll_max().nanos(), 1'012'000);
+  EXPECT_EQ(out.stream_buffer_bytes_max(), 1017u);
 }
 
 TEST(FromView, ShowsEveryField) {

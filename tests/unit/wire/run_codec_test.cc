@@ -320,7 +320,7 @@ TEST_F(RunCodec, APlainCallIsWhatItsMessageWouldHaveMade) {
   const values::Limits limits;
   SubmitContext context(limits, directory_, Durability::kNone, values::Namespace{3, 7});
   context.attached = true;
-  context.default_retention = kAttachedRetention;
+  context.default_retention = values::kAttachedRetention;
   pb::FutureSpec spec;
   spec.mutable_call()->set_function("other.name");
   spec.mutable_call()->mutable_input()->set_data("d");

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace muster::wire {
+namespace muster::base {
 
 // At most `max` bytes, cut between characters of UTF-8, with "..." where something is left out.
 inline std::string Shortened(std::string_view text, size_t max) {
@@ -14,4 +14,4 @@ inline std::string Shortened(std::string_view text, size_t max) {
   return std::string(text.substr(0, end)) + "...";
 }
 
-}  // namespace muster::wire
+}  // namespace muster::base
