@@ -5,6 +5,7 @@
 #include "fmt/format.h"
 
 #include "service/base/reason.h"
+#include "service/values/bounds.h"
 #include "service/base/status.h"
 
 namespace muster::runtime {

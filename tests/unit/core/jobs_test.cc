@@ -220,7 +220,7 @@ TEST_F(CoreTest, OneThatNeverStartedKeepsItsAttempt) {
 
 TEST_F(CoreTest, ALostJobThatMayRunOnceIsInterrupted) {
   Options options;
-  options.at_most_once = true;
+  options.execution = values::Execution::kAtMostOnce;
   const FutureId id = Running(std::move(options));
   Lose(id);
   EXPECT_EQ(starts.size(), 1u);

@@ -291,7 +291,7 @@ TEST_F(RestoreTest, ARunningJobThatIsCancelledBeforeItRunsAgainNeverDoes) {  // 
 
 TEST_F(RestoreTest, AtMostOnceRunsOnceOrNotAtAll) {  // semantics 103
   Options once;
-  once.at_most_once = true;
+  once.execution = values::Execution::kAtMostOnce;
   const FutureId ran = Running(0, once), queued = Job(0, once), asked = Running(0, once);
   once.delay = seconds(5);
   const FutureId delayed = Job(0, once);
