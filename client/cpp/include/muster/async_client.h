@@ -16,10 +16,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "client/cpp/completion_stream.h"
-#include "client/cpp/future.h"
-#include "client/cpp/options.h"
-#include "client/cpp/run_stream.h"
+#include "muster/completion_stream.h"
+#include "muster/future.h"
+#include "muster/options.h"
+#include "muster/run_stream.h"
 #include "service/coro/cancel.h"
 #include "service/coro/task.h"
 

@@ -24,13 +24,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "client/cpp/async_client.h"
-#include "client/cpp/completion_stream.h"
-#include "client/cpp/future.h"
-#include "client/cpp/options.h"
-#include "client/cpp/run_stream.h"
-#include "client/cpp/status.h"
-#include "client/cpp/values.h"
+#include "muster/async_client.h"
+#include "muster/completion_stream.h"
+#include "muster/future.h"
+#include "muster/options.h"
+#include "muster/run_stream.h"
+#include "muster/status.h"
+#include "muster/values.h"
 
 namespace muster::client {
 

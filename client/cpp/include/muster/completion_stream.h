@@ -21,8 +21,8 @@
 
 #include "absl/status/statusor.h"
 
-#include "client/cpp/future.h"
-#include "client/cpp/options.h"
+#include "muster/future.h"
+#include "muster/options.h"
 #include "service/coro/cancel.h"
 #include "service/coro/task.h"
 

@@ -16,8 +16,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "client/cpp/options.h"
-#include "client/cpp/values.h"
+#include "muster/options.h"
+#include "muster/values.h"
 
 namespace muster::client {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "client/cpp/values.h"
+#include "muster/values.h"
 #include "service/base/clock.h"
 
 namespace muster::client {

@@ -7,8 +7,8 @@
 // Client::Interrupt cancels the token. Threading: any thread that runs no executor. Lifetime: none of its own.
 #pragma once
 
-#include "client/cpp/client.h"
 #include "client/cpp/detail/blocking.h"
+#include "muster/client.h"
 
 namespace muster::client {
 
