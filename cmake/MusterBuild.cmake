@@ -13,7 +13,9 @@ set(MUSTER_SANITIZE "" CACHE STRING "Value for -fsanitize=, for example address,
 
 find_program(MUSTER_CCACHE ccache)
 if(MUSTER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${MUSTER_CCACHE})
+  # As ccache's manual asks where headers are precompiled; it hashes such a header of 100 MB once, not for each file.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_INODECACHE=1
+    ${MUSTER_CCACHE})
 endif()
 find_program(MUSTER_MOLD mold)
 if(MUSTER_MOLD)
@@ -30,6 +32,12 @@ else()
 endif()
 if(MUSTER_WERROR)
   target_compile_options(muster_flags INTERFACE -Werror)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # It also reports these of its own library's strings once they are inlined (GCC bug 105651 and its kin), and takes a
+    # precompiled header's place in the file for the project's. They stay warnings.
+    target_compile_options(muster_flags INTERFACE
+      -Wno-error=array-bounds -Wno-error=restrict -Wno-error=stringop-overflow -Wno-error=stringop-overread)
+  endif()
 endif()
 if(MUSTER_SANITIZE)
   add_compile_options(-fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=all)
@@ -38,6 +46,17 @@ endif()
 if(MUSTER_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+# A precompiled header serves files that are compiled with the same options only. gRPC and GoogleTest ask for threads, so
+# everybody has them.
+add_compile_options(-pthread)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # -fpch-preprocess is for ccache. The other one spares the compiler the collection of garbage that a file of ours does
+  # not live long enough to need: 7 % of its time, for at most 0.3 GB more of memory.
+  add_compile_options(-fpch-preprocess --param=ggc-min-heapsize=524288)
+else()
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+endif()
+include(MusterPrecompiled)
 
 # Whether a target of this folder is installed: what serves only tests and benchmarks is not.
 function(muster_is_installed result)
@@ -60,6 +79,7 @@ function(muster_library name)
     add_library(${name} STATIC ${ARG_SOURCES} ${ARG_HEADERS})
     set(scope PUBLIC)
     target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:muster_flags>)
+    muster_declared(${name})
   else()
     add_library(${name} INTERFACE ${ARG_HEADERS})
     set(scope INTERFACE)
@@ -95,6 +115,10 @@ function(muster_binary name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE muster_flags ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  # As the libraries, whose precompiled headers it shares.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
+  muster_declared(${name})
   muster_is_installed(installed)
   if(installed)
     install(TARGETS ${name} RUNTIME COMPONENT Runtime)

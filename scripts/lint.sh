@@ -8,9 +8,10 @@ check format, style and the project's own rules
   ./dev lint [--all] [FILE...]
 
 Format (clang-format), the tidy rules (tests/tidy), the protocol (buf lint, and buf breaking against the last release's
-tag), shell scripts (shellcheck) and the types of the Python client (mypy --strict) are checked on all files. clang-tidy is slow, so it looks at the files that differ
-from the branch `main` (MUSTER_LINT_BASE names another), at the given ones, or with --all at all; a file that passed
-is not read again until it, a header of its own or .clang-tidy changes.
+tag), shell scripts (shellcheck) and the types of the Python client (mypy --strict) are checked on all files. Two
+checks are slow: clang-tidy, and that each header compiles by itself. They look at the files that differ from the branch
+`main` (MUSTER_LINT_BASE names another) and, of headers, at those that include one; at the given files, or with --all
+at all. A file that passed is not read again until it, a header of its own or .clang-tidy changes.
 TEXT
 }
 
@@ -92,6 +93,19 @@ lint_clang_tidy() { # FILE...
   python3 tests/tidy/clang_tidy.py --tool "$tool" --build build/dev --cache build/tidy-cache --jobs "$(jobs)" "$@"
 }
 
+lint_headers() { # ALL FILE...: each header that is among the files, or includes one, compiles by itself
+  local all=$1 file
+  local -a changed=()
+  shift
+  for file in "$@"; do
+    if [[ $file == *.h ]]; then changed+=(--changed "$file"); fi
+  done
+  if ((!all && ${#changed[@]} == 0)); then return 0; fi
+  if ((all)); then changed=(); fi
+  python3 tests/tidy/headers.py --build build/dev --cache build/tidy-cache/headers --jobs "$(jobs)" \
+    ${changed[@]+"${changed[@]}"}
+}
+
 # The .cc files that are compiled, of those given.
 compiled() {
   local file
@@ -127,15 +141,18 @@ verb_lint() {
     warn "mypy could not be installed: the Python client's types are not checked"
   fi
   if ((all)); then
-    mapfile -t files < <(sources '*.cc')
+    mapfile -t files < <(sources '*.cc' '*.h')
   elif ((${#files[@]} == 0)); then
     base=$(git merge-base HEAD "${MUSTER_LINT_BASE:-main}" 2>/dev/null || git rev-parse HEAD)
-    mapfile -t files < <({ git diff --name-only --diff-filter=d "$base" -- '*.cc'
-      git ls-files --others --exclude-standard -- '*.cc'; } | sort -u)
+    mapfile -t files < <({ git diff --name-only --diff-filter=d "$base" -- '*.cc' '*.h'
+      git ls-files --others --exclude-standard -- '*.cc' '*.h'; } | sort -u)
+  fi
+  if ((${#files[@]})); then
+    build dev # generated headers must be there
+    step "headers by themselves" lint_headers "$all" "${files[@]}" || status=1
   fi
   mapfile -t files < <(compiled ${files[@]+"${files[@]}"})
   if ((${#files[@]})); then
-    build dev # generated headers must be there
     step "clang-tidy (${#files[@]} files)" lint_clang_tidy "${files[@]}" || status=1
   else
     say "clang-tidy: no changed file (--all for all)"

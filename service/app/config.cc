@@ -72,7 +72,7 @@ std::vector<Option> ServerOptions(Config& config) {
        {},
        "none: backups of a running server are refused"},
       {"store.fail_unknown_functions", kBool, &config.store.fail_unknown_functions,
-       "Let jobs in the store fail whose function this server does not have, instead of refusing to start."},
+       "Let jobs in the store fail whose function this server does not have, instead of keeping them until it has."},
       {"loops", kCount, &config.loops,
        "Event loops, each a thread. One serves most machines best; more pay with many cores.", 1, 64},
       {"loop.spin", kDuration, &config.loop.spin,

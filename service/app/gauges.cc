@@ -25,12 +25,11 @@ void FillLoops(metrics::Metrics& metrics, std::vector<PerLoop>& loops) {
   metrics.loop_turns.Mirror(turns);
 }
 
-void FillPool(metrics::Metrics& metrics, const executor::BlockingPoolStats& pool) {
+void FillPool(metrics::Metrics& metrics, const executor::BlockingPoolStats& pool, uint64_t waiting) {
   metrics.pool_threads.Set(static_cast<double>(pool.threads));
   metrics.pool_busy.Set(static_cast<double>(pool.running));
   metrics.job_queue_age.Set(base::Seconds(pool.queue_age));
-  metrics.pool_queue_length.Set(static_cast<double>(pool.queued));
-  metrics.pool_queue_capacity.Set(static_cast<double>(pool.queue_max));
+  metrics.pool_queue_length.Set(static_cast<double>(pool.queued + waiting));
   metrics.pool_abandoned.Set(static_cast<double>(pool.abandoned));
   metrics.pool_rejected.Mirror(static_cast<double>(pool.rejected));
 }
@@ -55,7 +54,9 @@ std::unique_ptr<metrics::Registry::Collector> FillAtScrapes(metrics::Metrics& me
   }
   return metrics.registry.OnScrape([&metrics, from = std::move(from), loops = std::move(loops)]() mutable {
     FillLoops(metrics, loops);
-    FillPool(metrics, from.pool.stats());
+    const runtime::Service::Queued queued = from.service.QueuedJobs();
+    FillPool(metrics, from.pool.stats(), queued.for_room);
+    metrics.futures_unserved.Set(static_cast<double>(queued.unserved));
     const executor::ReactorStats reactor = from.reactor.stats();
     metrics.reactor_fds.Set(static_cast<double>(reactor.watched));
     metrics.reactor_events.Mirror(static_cast<double>(reactor.events));

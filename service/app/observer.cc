@@ -23,11 +23,16 @@ static_assert(static_cast<int>(values::ErrorKind::kInvalidInput) == 5);
 
 }  // namespace
 
-MetricsObserver::MetricsObserver(metrics::Metrics& metrics, const jobs::Registry& registry)
-    : metrics_(metrics), registry_(registry), as_completed_(metrics.StreamsOpen("AsCompleted")) {
-  for (values::FunctionId id = 0; id < registry.size(); ++id) {
-    const jobs::Function& function = registry.At(id);
-    functions_.push_back(metrics.Function(function.name, kFunctionKinds[static_cast<size_t>(function.kind)]));
+MetricsObserver::MetricsObserver(metrics::Metrics& metrics, const dispatch::Directory& directory)
+    : metrics_(metrics), directory_(directory), as_completed_(metrics.StreamsOpen("AsCompleted")) {
+  const std::vector<const dispatch::Function*> known = directory.Known();
+  functions_.resize(known.empty() ? 0 : known.back()->id + 1);
+  // Those that are served first: there are labels for so many functions only.
+  for (const bool served : {true, false}) {
+    for (const dispatch::Function* each : known) {
+      if (each->served() != served) continue;
+      functions_[each->id] = metrics.Function(each->name, kFunctionKinds[static_cast<size_t>(each->kind)]);
+    }
   }
   for (size_t kind = 1; kind < kinds_.size(); ++kind) kinds_[kind] = metrics.Combinator(kFutureKinds[kind]);
 }
@@ -92,7 +97,7 @@ void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {
   static base::LogLimiter failures(100, std::chrono::seconds(1));
   const std::string id = change.id.ToText();
   const std::string_view name = change.kind == values::FutureKind::kJob
-                                    ? std::string_view(registry_.At(change.function).name)
+                                    ? std::string_view(directory_.At(change.function).name)
                                     : kFutureKinds[static_cast<size_t>(change.kind)];
   const double seconds = base::Seconds(now - change.create_time);
   std::string_view trace;
@@ -127,7 +132,7 @@ void MetricsObserver::OnDropped(const core::Dropped& drop) {
   base::LogLimited(
       limiter, base::LogLevel::kWarning, "a future failed and nobody ever asked for its error",
       {{"future_id", id},
-       {"function", drop.kind == values::FutureKind::kJob ? std::string_view(registry_.At(drop.function).name)
+       {"function", drop.kind == values::FutureKind::kJob ? std::string_view(directory_.At(drop.function).name)
                                                           : kFutureKinds[static_cast<size_t>(drop.kind)]},
        {"error_type", has_error ? std::string_view(drop.outcome->error->type) : std::string_view()}});
 }

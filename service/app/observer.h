@@ -1,7 +1,7 @@
 // What the runtime tells about itself, as metrics and log lines.
 //
-// Threading: as runtime::Observer: called on the loops' threads. Lifetime: outlives the runtime::Service; the registry
-// of functions must be complete when it is made, and both references outlive it.
+// Threading: as runtime::Observer: called on the loops' threads. Lifetime: outlives the runtime::Service; all
+// functions must be known when it is made, and both references outlive it.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "service/jobs/registry.h"
+#include "service/dispatch/directory.h"
 #include "service/metrics/metrics.h"
 #include "service/runtime/observer.h"
 
@@ -18,7 +18,7 @@ namespace muster::app {
 
 class MetricsObserver final : public runtime::Observer {
  public:
-  MetricsObserver(metrics::Metrics& metrics, const jobs::Registry& registry);
+  MetricsObserver(metrics::Metrics& metrics, const dispatch::Directory& directory);
   // Called once, on the journal's thread. Before the service is made.
   void WhenStoreFails(std::function<void(const absl::Status& failure)> then) { store_failed_ = std::move(then); }
 
@@ -40,7 +40,7 @@ class MetricsObserver final : public runtime::Observer {
   void Ended(const core::Changed& change, base::Instant now);
 
   metrics::Metrics& metrics_;
-  const jobs::Registry& registry_;
+  const dispatch::Directory& directory_;
   metrics::Gauge as_completed_;
   std::vector<metrics::FunctionMetrics> functions_;  // by values::FunctionId
   std::array<metrics::FunctionMetrics, 5> kinds_;    // by values::FutureKind; kJob is not used

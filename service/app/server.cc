@@ -15,9 +15,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "service/app/admin_routes.h"
 #include "service/app/cgroup.h"
 #include "service/app/gauges.h"
-#include "service/app/grpc_log.h"
 #include "service/app/logging.h"
 #include "service/app/observer.h"
 #include "service/app/signals.h"
@@ -28,12 +28,16 @@
 #include "service/base/options/host_port.h"
 #include "service/base/options/value_text.h"
 #include "service/base/status.h"
+#include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/manual_time.h"
 #include "service/executor/reactor.h"
 #include "service/executor/watchdog.h"
+#include "service/grpc/log.h"
 #include "service/grpc/server.h"
-#include "service/http/admin_http.h"
+#include "service/http/admin_pages.h"
+#include "service/http/listener.h"
+#include "service/http/router.h"
 #include "service/jobs/registry.h"
 #include "service/metrics/metrics.h"
 #include "service/runtime/service.h"
@@ -47,8 +51,6 @@ namespace {
 constexpr base::Duration kCancelledBodies = std::chrono::seconds(2);
 constexpr base::Duration kOpenCalls = std::chrono::seconds(5);
 constexpr base::Duration kBlockingThreads = std::chrono::seconds(2);
-// How long one advance of a manual clock may take in real time.
-constexpr base::Duration kAdvanceLimit = std::chrono::seconds(10);
 
 base::Durability DurabilityOf(const Config& config) {
   if (config.durability == "sync") return base::Durability::kSync;
@@ -102,7 +104,6 @@ class Assembly {
   void WatchLoops();
   absl::Status SayReady();
   bool JobsEndWithin(base::Duration limit);
-  absl::StatusOr<std::string> Command(std::string_view target);
   base::Instant RealNow() const { return real_time_.Now(); }
 
   const Config& config_;
@@ -120,6 +121,7 @@ class Assembly {
   std::unique_ptr<grpc_front::Server> server_;
   std::unique_ptr<executor::Reactor> reactor_;
   std::unique_ptr<jobs::Registry> registry_;
+  dispatch::Directory directory_;
   std::unique_ptr<executor::BlockingPool> pool_;
   std::unique_ptr<MetricsObserver> observer_;
   std::unique_ptr<store::Journal> journal_;  // null: durability is none
@@ -129,7 +131,7 @@ class Assembly {
   std::unique_ptr<StoreWatch> store_watch_;
   std::unique_ptr<metrics::Registry::Collector> at_scrapes_;
   std::unique_ptr<executor::LoopWatchdog> watchdog_;
-  std::unique_ptr<http::AdminServer> admin_;
+  std::unique_ptr<http::Listener> admin_;
   std::string grpc_address_;
 };
 
@@ -170,7 +172,9 @@ void Assembly::MakeLoops() {
 void Assembly::MakePool() {
   executor::BlockingPool::Options options;
   options.threads = static_cast<int>(threads_);
-  options.queue_max = config_.blocking.queue;
+  // Jobs wait in the ready list (dispatch/pool_room.h); the pool's own queue has room for all that it is given.
+  options.queue_max = 2 * threads_;
+  metrics_.pool_queue_capacity.Set(static_cast<double>(config_.blocking.queue));
   options.clock = &clock_;
   options.on_start = [this](base::Duration queued) { metrics_.pool_queue_wait.Observe(queued); };
   pool_ = std::make_unique<executor::BlockingPool>(std::move(options));
@@ -192,10 +196,10 @@ void Assembly::WatchLoops() {
 absl::Status Assembly::StartAdmin() {
   base::HostPort address;
   base::ParseHostPort(config_.admin.listen, &address);
-  http::AdminServer::Options options;
+  http::ListenerOptions options;
   options.address = address.host;
   options.port = address.port;
-  http::AdminServer::Pages pages;
+  http::AdminPages pages;
   pages.metrics = [this] { return metrics_.registry.Render(); };
   pages.metrics_content_type = std::string(metrics::Registry::kContentType);
   pages.readiness = [this] {
@@ -203,33 +207,12 @@ absl::Status Assembly::StartAdmin() {
     return http::Readiness{reason == nullptr, reason == nullptr ? "" : reason};
   };
   pages.title = "musterd " + Version();
-  if (manual_time_ != nullptr || durable()) {
-    pages.command = [this](std::string_view target) { return Command(target); };
-  }
-  MUSTER_ASSIGN_OR_RETURN(admin_, http::AdminServer::Start(std::move(options), std::move(pages)));
+  http::Router router;
+  http::AddAdminPages(router, std::move(pages));
+  if (store_watch_ != nullptr) AddStoreRoutes(router, *store_watch_);
+  if (manual_time_ != nullptr) AddClockRoutes(router, *manual_time_);
+  MUSTER_ASSIGN_OR_RETURN(admin_, http::Listener::Start(std::move(options), std::move(router)));
   return absl::OkStatus();
-}
-
-// POST /store/compact, /store/verify, /store/backup/NAME: begins it; POST /store/operation: how it stands.
-// POST /clock/advance/1m30s: moves the manual clock, and answers when all is quiet again.
-absl::StatusOr<std::string> Assembly::Command(std::string_view target) {
-  constexpr std::string_view kStore = "/store/";
-  if (store_watch_ != nullptr && target.starts_with(kStore)) {
-    const std::string_view operation = target.substr(kStore.size());
-    if (operation != "operation") {
-      MUSTER_RETURN_IF_ERROR(store_watch_->Begin(operation));
-    }
-    return store_watch_->State() + "\n";
-  }
-  constexpr std::string_view kAdvance = "/clock/advance/";
-  if (manual_time_ == nullptr || !target.starts_with(kAdvance))
-    return absl::NotFoundError("there is no such command here");
-  const std::optional<base::Duration> by = base::ParseDuration(target.substr(kAdvance.size()));
-  if (!by.has_value()) return absl::InvalidArgumentError("no duration; write one such as 90s or 1h30m");
-  if (!manual_time_->AdvanceBlocking(*by, kAdvanceLimit)) {
-    return absl::DeadlineExceededError("something is still busy after ten seconds of real time");
-  }
-  return std::string("ok\n");
 }
 
 absl::Status Assembly::Start(const AddFunctions& add) {
@@ -247,11 +230,9 @@ absl::Status Assembly::Start(const AddFunctions& add) {
   MakeLoops();
   MUSTER_RETURN_IF_ERROR(AddAllFunctions(add));
   MakePool();
-  if (config_.durability != "none") {
-    MUSTER_RETURN_IF_ERROR(OpenJournal());
-  }
-  // After OpenJournal, which may add functions that this server does not have.
-  observer_ = std::make_unique<MetricsObserver>(metrics_, *registry_);
+  MUSTER_RETURN_IF_ERROR(config_.durability == "none" ? directory_.ServeAll(*registry_) : OpenJournal());
+  // After OpenJournal, by which functions are known that this server does not have.
+  observer_ = std::make_unique<MetricsObserver>(metrics_, directory_);
   observer_->WhenStoreFails([this](const absl::Status& failure) { OnStoreFailed(failure); });
   MakeService();
   if (durable()) WatchStore();
@@ -284,7 +265,7 @@ absl::Status Assembly::OpenJournal() {
   options.epoch_at_least = IncarnationAt(started_);
   options.version = Version();
   options.fail_unknown_functions = config_.store.fail_unknown_functions;
-  MUSTER_ASSIGN_OR_RETURN(store_, runtime::OpenStore(*journal_, *registry_, options));
+  MUSTER_ASSIGN_OR_RETURN(store_, runtime::OpenStore(*journal_, *registry_, directory_, options));
   return absl::OkStatus();
 }
 
@@ -298,7 +279,7 @@ void Assembly::MakeService() {
     options.shards = store_->shards;
     options.incarnation = store_->epoch;
   }
-  service_ = std::make_unique<runtime::Service>(options, *registry_, server_->loops(), *pool_, clock_, *observer_);
+  service_ = std::make_unique<runtime::Service>(options, directory_, server_->loops(), *pool_, clock_, *observer_);
   if (config_.clock != "manual") return;
   manual_time_ = std::make_unique<executor::ManualTime>(manual_clock_, server_->loops(),
                                                         std::vector<executor::BlockingPool*>{pool_.get()},
@@ -440,7 +421,7 @@ void Assembly::Drain(int signal) {
 }  // namespace
 
 absl::Status RunServer(const Config& config, const AddFunctions& add) {
-  SendGrpcLogToOurs();
+  grpc_front::SendLogToOurs();
   Assembly assembly(config);
   MUSTER_RETURN_IF_ERROR(assembly.Start(add));
   assembly.Drain(assembly.WaitForSignal());

@@ -7,32 +7,14 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "service/base/status.h"
+#include "service/core/kinds/kind.h"
+#include "service/core/record/damage.h"
 
 namespace muster::audit {
 namespace {
 
 constexpr uint64_t kRowsPerReport = 4096;
 constexpr uint32_t kShardsMax = 1024;
-
-std::string_view NameOf(values::FutureKind kind) {
-  switch (kind) {
-    case values::FutureKind::kJob:
-      return "job";
-    case values::FutureKind::kPromise:
-      return "promise";
-    case values::FutureKind::kGather:
-      return "gather";
-    case values::FutureKind::kShield:
-      return "shield";
-    case values::FutureKind::kWaitFor:
-      return "wait_for";
-  }
-  return "future";
-}
-
-bool Combines(values::FutureKind kind) {
-  return kind != values::FutureKind::kJob && kind != values::FutureKind::kPromise;
-}
 
 class Auditor {
  public:
@@ -59,7 +41,7 @@ class Auditor {
   void ReadMembers(std::string_view value);
   void ReadRequest(const rows::Key& key, std::string_view value);
   void CheckShard(values::ShardIndex shard, const std::string& whose);
-  void CheckOutcome(const core::FutureRecord& record);
+  void CheckRecord(const core::FutureRecord& record);
   // The last future's row and those beside it are read.
   void EndOfFuture();
   bool Holds(const values::FutureId& id) const;
@@ -215,31 +197,16 @@ void Auditor::ReadFuture(const rows::Key& key, std::string_view value) {
   namespace_users_.emplace(record.ns, id);
   for (const core::RequestRecord& request : record.requests) namespace_users_.emplace(request.ns, id);
   if (record.kind == values::FutureKind::kJob) function_users_.emplace(record.function, id);
-  CheckOutcome(record);
+  CheckRecord(record);
   const auto state = static_cast<size_t>(record.state);
   if (state >= kStates) return;
   ++report_.states[state];
   ++by_namespace_[record.ns][state];
 }
 
-void Auditor::CheckOutcome(const core::FutureRecord& record) {
-  const std::string id = record.id.ToText();
-  const bool done = values::IsDone(record.state);
-  const bool is_job = record.kind == values::FutureKind::kJob;
-  if (record.state == values::State::kExpired || (!done && (record.state == values::State::kPending) == is_job)) {
-    Damaged(fmt::format("future {}: a {} is never in this state", id, NameOf(record.kind)));
-  }
-  // A gather that succeeded has its members' outcomes, which lie with them.
-  const bool with_members = record.kind == values::FutureKind::kGather && record.state == values::State::kSucceeded;
-  if ((record.outcome != nullptr) != (done && !with_members)) {
-    Damaged(fmt::format("future {}: it is {} and has {} outcome", id, done ? "done" : "not done",
-                        record.outcome != nullptr ? "an" : "no"));
-  }
-  if (done != (record.completion_sequence != 0)) {
-    Damaged(fmt::format("future {}: the number of its end does not fit its state", id));
-  }
-  if (record.combinator.has_value() != Combines(record.kind)) {
-    Damaged(fmt::format("future {}: what it combines does not fit its kind, {}", id, NameOf(record.kind)));
+void Auditor::CheckRecord(const core::FutureRecord& record) {
+  for (const std::string& damage : core::DamageOf(record)) {
+    Damaged(fmt::format("future {}, a {}: {}", record.id.ToText(), core::NameOf(record.kind), damage));
   }
 }
 
@@ -248,23 +215,19 @@ void Auditor::ReadMembers(std::string_view value) {
   const absl::StatusOr<core::MembersRecord> members = rows::DecodeMembers(value);
   if (!Good(members, fmt::format("shard {}, sequence {}, members", shard_, sequence_)) || !last_) return;
   const core::FutureRecord& record = *last_;
-  if (!Combines(record.kind)) {
-    Damaged(fmt::format("future {}: there are members, and it is a {}", record.id.ToText(), NameOf(record.kind)));
-    return;
-  }
-  if (record.kind != values::FutureKind::kGather && members->members.size() != 1) {
-    Damaged(
-        fmt::format("future {}: a {} of {} futures", record.id.ToText(), NameOf(record.kind), members->members.size()));
+  for (const std::string& damage : core::DamageOf(record, *members)) {
+    Damaged(fmt::format("future {}, a {}: {}", record.id.ToText(), core::NameOf(record.kind), damage));
   }
   // A shield or a wait_for lets go of its member when it ends; a gather keeps them, for their outcomes.
-  if (values::IsDone(record.state) && record.kind != values::FutureKind::kGather) return;
+  const core::Kind& kind = core::KindOf(record.kind);
+  if (!kind.combines || (values::IsDone(record.state) && !kind.keeps_members)) return;
   for (const core::MemberRecord& member : members->members) {
     if (!Holds(member.id)) wanted_.push_back({record.id, member.id});
   }
 }
 
 void Auditor::EndOfFuture() {
-  if (last_ && Combines(last_->kind) && !has_members_) {
+  if (last_ && core::KindOf(last_->kind).combines && !has_members_) {
     Damaged(fmt::format("future {}: its members are missing", last_->id.ToText()));
   }
   last_.reset();
@@ -278,9 +241,7 @@ void Auditor::ReadRequest(const rows::Key& key, std::string_view value) {
   namespace_users_.emplace(key.number, where);
   const absl::StatusOr<core::RequestRecord> record = rows::DecodeRequest(key.number, key.request_id, value);
   if (!Good(record, where)) return;
-  if (values::IsDone(record->elsewhere_state) != (record->elsewhere_outcome != nullptr)) {
-    Damaged(where + ": state and outcome of its shield disagree");
-  }
+  for (const std::string& damage : core::DamageOf(*record)) Damaged(where + ": " + damage);
 }
 
 void Auditor::CheckShard(values::ShardIndex shard, const std::string& whose) {

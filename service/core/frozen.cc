@@ -1,64 +1,52 @@
-// A shard that nothing changes any more: what can still be read, and how the rest is refused.
-#include "service/core/detail/shard_impl.h"
+#include "service/core/frozen.h"
+
+#include "service/core/door/effect.h"
+#include "service/core/interest/awaits.h"
+#include "service/core/interest/detach.h"
+#include "service/core/interest/waits.h"
+#include "service/core/turn.h"
 
 namespace muster::core {
+namespace {
 
-void Shard::Impl::Freeze(uint64_t durable_batch, absl::Status refusal) {
-  durable_batch_ = durable_batch;
-  frozen_refusal_ = std::move(refusal);
+template <typename Answer>
+void RefuseWith(Turn& turn, Token token) {
+  Answer answer;
+  answer.token = token;
+  answer.refusal = turn.frozen.refusal();
+  turn.Emit(std::move(answer));
 }
 
-absl::Status Shard::Impl::CheckReadable() const {
-  if (!frozen()) return absl::OkStatus();
-  return taken_batch_ > durable_batch_ || HasUntaken() ? frozen_refusal_ : absl::OkStatus();
+}  // namespace
+
+absl::Status CheckReadable(const Turn& turn) {
+  if (!turn.frozen.on()) return absl::OkStatus();
+  const bool behind = turn.changes.taken_batch() > turn.frozen.durable_batch() || turn.changes.AnyToSee();
+  return behind ? turn.frozen.refusal() : absl::OkStatus();
 }
 
-void Shard::Impl::WhileFrozen(const core::Submit& command) {
-  Submitted answer;
-  answer.token = command.token;
-  answer.refusal = frozen_refusal_;
-  Emit(std::move(answer));
-}
-
-void Shard::Impl::WhileFrozen(const core::SettlePromise& command) {
-  PromiseSettled answer;
-  answer.token = command.token;
-  answer.refusal = frozen_refusal_;
-  Emit(std::move(answer));
-}
-
-void Shard::Impl::WhileFrozen(const core::Cancel& command) {
-  CancelAnswered answer;
-  answer.token = command.token;
-  answer.refusal = frozen_refusal_;
-  Emit(std::move(answer));
-}
-
-void Shard::Impl::WhileFrozen(const core::Await& command) { RefuseAwait(command, frozen_refusal_); }
+void WhileFrozen(Turn& turn, const Submit& command) { RefuseWith<Submitted>(turn, command.token); }
+void WhileFrozen(Turn& turn, const SettlePromise& command) { RefuseWith<PromiseSettled>(turn, command.token); }
+void WhileFrozen(Turn& turn, const Cancel& command) { RefuseWith<CancelAnswered>(turn, command.token); }
+void WhileFrozen(Turn& turn, const Delete& command) { RefuseWith<Deleted>(turn, command.token); }
+void WhileFrozen(Turn& turn, const AttachStream& command) { RefuseWith<StreamAttached>(turn, command.token); }
+void WhileFrozen(Turn& turn, const Await& command) { RefuseAwait(turn, command, turn.frozen.refusal()); }
+void WhileFrozen(Turn& turn, const Detach& command) { Apply(turn, command); }
 
 // What was done, and recorded, before may be seen; what is not done will not be.
-void Shard::Impl::WhileFrozen(const core::AttachWait& command) {
-  Resolved resolved = Resolve(command.ns, command.set, false);
+void WhileFrozen(Turn& turn, const AttachWait& command) {
+  Resolved resolved = turn.futures.Resolve(command.ns, command.set, false);
   WaitEnded ended;
   ended.token = command.token;
   ended.refusal = resolved.refusal;
   // What is not there may be there again after the restart.
   const bool of_what_is_there = resolved.refusal.ok() && command.set.group.empty();
-  if (!of_what_is_there && !CheckReadable().ok()) ended.refusal = frozen_refusal_;
+  if (!of_what_is_there && !CheckReadable(turn).ok()) ended.refusal = turn.frozen.refusal();
   for (const Future* member : resolved.members) {
-    if (ended.refusal.ok() && (Unsaved(*member) || !member->done())) ended.refusal = frozen_refusal_;
+    if (ended.refusal.ok() && (turn.frozen.Hides(*member) || !member->done())) ended.refusal = turn.frozen.refusal();
   }
-  if (!ended.refusal.ok()) return Emit(std::move(ended));
-  ReportWait(command.token, WaitEnd::kSatisfied, command.take_outcomes, resolved.members);
+  if (!ended.refusal.ok()) return turn.Emit(std::move(ended));
+  ReportWait(turn, command.token, WaitEnd::kSatisfied, command.take_outcomes, resolved.members);
 }
-
-void Shard::Impl::WhileFrozen(const core::AttachStream& command) {
-  StreamAttached attached;
-  attached.token = command.token;
-  attached.refusal = frozen_refusal_;
-  Emit(std::move(attached));
-}
-
-void Shard::Impl::WhileFrozen(const core::Detach& command) { Detach(command); }
 
 }  // namespace muster::core

@@ -1,316 +1,169 @@
 #include "service/core/shard.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <utility>
 
 #include "service/base/check.h"
-#include "service/core/detail/shard_impl.h"
+#include "service/core/futures/views.h"
+#include "service/core/interest/awaits.h"
+#include "service/core/interest/detach.h"
+#include "service/core/invariants.h"
+#include "service/core/kinds/job.h"
+#include "service/core/kinds/kind.h"
+#include "service/core/kinds/promise.h"
+#include "service/core/kinds/submission.h"
+#include "service/core/turn.h"
 
 namespace muster::core {
 
-Shard::Impl::Impl(ShardOptions options) : options_(options) {}
-
-Shard::Impl::~Impl() {
-  for (auto& [token, opened] : open_) {
-    if (opened.kind == Opened::Kind::kWait) {
-      Wait* wait = static_cast<Wait*>(opened.what);
-      Disarm(wait->timer);
-      delete wait;
-    } else if (opened.kind == Opened::Kind::kStream) {
-      Stream* stream = static_cast<Stream*>(opened.what);
-      Disarm(stream->timer);
-      delete stream;
-    }
-  }
+// Jobs take the short way.
+void Apply(Turn& turn, Submit& command) {
+  if (AnswerRepeated(turn, command)) return;
+  const auto kind = static_cast<FutureKind>(command.spec.index());
+  if (kind == FutureKind::kJob) return SubmitJob(turn, command);
+  KindOf(kind).submit(turn, command);
 }
 
-void Shard::Impl::Begin(base::Instant now, Effects& out) {
-  MUSTER_DCHECK(now >= now_) << "time went backwards";
-  now_ = now;
-  out_ = &out;
+namespace {
+
+Restoring& RestoringOf(Turn& turn) {
+  if (!turn.restoring) turn.restoring = std::make_unique<Restoring>();
+  return *turn.restoring;
 }
 
-void Shard::Impl::Finish() {
-  Drain();
-  if (relink_.empty()) ForgetDoomed();  // while restoring, futures stay where they are
-  out_ = nullptr;
-}
+}  // namespace
 
-void Shard::Impl::Submit(core::Submit& command) {
-  if (AnswerRepeated(command)) return;
-  switch (static_cast<FutureKind>(command.spec.index())) {
-    case FutureKind::kJob:
-      return SubmitJob(command);
-    case FutureKind::kPromise:
-      return SubmitPromise(command);
-    default:
-      return SubmitCombinator(command);
+// Every call that changes something lies between the beginning and the end of one of these.
+class Shard::Call {
+ public:
+  Call(Turn& turn, base::Instant now, Effects& out) : turn_(turn) {
+    MUSTER_DCHECK(now >= turn.now) << "time went backwards";
+    turn.now = now;
+    turn.effects = &out;
   }
-}
+  ~Call() {
+    Drain(turn_);
+    // While restoring, futures stay where they are.
+    if (!turn_.restoring || turn_.restoring->linked()) ForgetDoomed(turn_);
+    turn_.effects = nullptr;
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
-// A request id that is known (semantics 102), or that there is no room for.
-bool Shard::Impl::AnswerRepeated(core::Submit& command) {
-  if (!command.options || command.options->request_id.empty()) return false;
-  Submitted answer;
-  answer.token = command.token;
-  RequestEntry* entry = request_ids_.Find(command.ns, command.options->request_id);
-  if (entry == nullptr) {
-    const bool full = request_ids_.size() >= options_.request_ids_max;
-    if (command.no_room.ok() && !full) return false;
-    answer.refusal = std::move(command.no_room);
-    if (answer.refusal.ok()) {
-      answer.refusal = base::Refuse(
-          base::Reason::kTooManyRequestIds,
-          fmt::format("{} request ids are remembered, the limit; try again later or without", request_ids_.size()),
-          "future.options.request_id");
-    }
-    Emit(std::move(answer));
-    return true;
-  }
-  answer.deduplicated = true;
-  if (entry->spec_hash != command.spec_hash) {
-    answer.refusal =
-        base::Refuse(base::Reason::kRequestIdReused,
-                     fmt::format("future.options.request_id: \"{}\" was used with another spec; give a new "
-                                 "request a new id, or repeat the old one as it was",
-                                 command.options->request_id),
-                     "future.options.request_id");
-  } else if (entry->future != nullptr && !entry->future->announced) {
-    AddAsker(*entry->future, command.token, command.attach);
-    return true;
-  } else if (entry->future != nullptr && entry->future->visible()) {
-    Future& future = *entry->future;
-    answer.id = IdOf(future);
-    answer.state = future.state;
-    Emit(std::move(answer));
-    if (command.attach) AttachCall(future, command.token);
-    return true;
-  } else if (entry->elsewhere) {
-    answer.id = entry->id;
-    answer.state = entry->elsewhere->state;
-    Emit(std::move(answer));
-    if (command.attach) {
-      CallEnded ended;
-      ended.token = command.token;
-      ended.completion = *entry->elsewhere;
-      Emit(std::move(ended));
-    }
-    return true;
-  } else {
-    answer.id = entry->id;
-    answer.refusal = base::Refuse(
-        base::Reason::kFutureExpired,
-        fmt::format("the future of this request id, {}, has expired; it is not run again", entry->id.ToText()),
-        "future.options.request_id");
-  }
-  Emit(std::move(answer));
-  return true;
-}
+ private:
+  Turn& turn_;
+};
 
-void Shard::Impl::AttachCall(Future& future, Token token) {
-  ++calls_;
-  if (future.done()) {
-    DeliverCall(future, token);
-    if (future.drop_when_delivered) Expire(future);
-    return;
-  }
-  Open(token, Opened::Kind::kCall, &future);
-  if (future.called) {
-    ColdOf(future).more_calls.push_back(token);
-  } else {
-    future.called = true;
-    future.call = token;
-  }
-}
-
-// From here on others may see the future, and it counts. Jobs and promises call it at once, a combinator when the
-// shards of its members have answered.
-void Shard::Impl::Announce(Future& future) {
-  future.announced = true;
-  ++announced_;
-  ++pending_;
-  const Options* options = future.options();
-  if (options != nullptr && !options->group.empty()) groups_.Join(future.ns, options->group, future.cold->group);
-  future.bytes += static_cast<int64_t>(future.input.ByteSize());
-  EmitChanged(future, State::kPending, true, future.bytes);
-}
-
-void Shard::Impl::AnswerSubmit(Future& future, Token token, bool attach, bool deduplicated) {
-  Submitted& answer = Emit<Submitted>();
-  answer.token = token;
-  answer.id = IdOf(future);
-  answer.state = future.state;
-  answer.deduplicated = deduplicated;
-  if (attach) AttachCall(future, token);
-}
-
-void Shard::Impl::Detach(const core::Detach& command) {
-  const auto found = open_.find(command.token);
-  if (found == open_.end()) return;
-  const Opened opened = found->second;
-  switch (opened.kind) {
-    case Opened::Kind::kWait:
-      return CloseWait(*static_cast<Wait*>(opened.what));
-    case Opened::Kind::kStream:
-      return CloseStream(*static_cast<Stream*>(opened.what));
-    case Opened::Kind::kAwait:
-      return DropAwait(*static_cast<Future*>(opened.what)->cold->await);
-    case Opened::Kind::kCall:
-      open_.erase(found);
-      return DetachCall(*static_cast<Future*>(opened.what), command.token);
-  }
-}
-
-void Shard::Impl::DetachCall(Future& future, Token token) {
-  --calls_;
-  if (!future.announced) {
-    for (Asker& asker : future.combinator().askers) asker.attach = asker.attach && asker.token != token;
-    return;
-  }
-  if (!future.called || future.call != token) {
-    std::erase(future.cold->more_calls, token);
-    return;
-  }
-  future.called = future.cold && !future.cold->more_calls.empty();
-  if (future.called) {
-    future.call = future.cold->more_calls.front();
-    future.cold->more_calls.erase(future.cold->more_calls.begin());
-  } else if (future.drop_when_delivered) {
-    // Nobody has its id for certain; who does may still ask for a while.
-    future.drop_when_delivered = false;
-    future.retention = options_.undelivered_retention;
-    MarkChanged(future);
-  }
-}
-
-Shard::Shard(ShardOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Shard::Shard(ShardOptions options) : turn_(std::make_unique<Turn>(options)) {}
 Shard::~Shard() = default;
 
-#define MUSTER_APPLY(Command, Function)                                 \
+// --- Commands -------------------------------------------------------------------------------------------------------
+
+#define MUSTER_APPLY(Command)                                           \
   void Shard::Apply(Command command, base::Instant now, Effects& out) { \
-    impl_->Begin(now, out);                                             \
-    if (!impl_->frozen()) {                                             \
-      impl_->Function(command);                                         \
+    const Call call(*turn_, now, out);                                  \
+    if (!turn_->frozen.on()) {                                          \
+      core::Apply(*turn_, command);                                     \
     } else {                                                            \
-      impl_->WhileFrozen(command);                                      \
+      WhileFrozen(*turn_, command);                                     \
     }                                                                   \
-    impl_->Finish();                                                    \
   }
-MUSTER_APPLY(Submit&&, Submit)
-MUSTER_APPLY(SettlePromise, SettlePromise)
-MUSTER_APPLY(JobStarted, JobStarted)
-MUSTER_APPLY(JobEnded, JobEnded)
-MUSTER_APPLY(JobProgress, JobProgress)
-MUSTER_APPLY(Cancel, Cancel)
-MUSTER_APPLY(Uncancel, Uncancel)
-MUSTER_APPLY(Await, Await)
-MUSTER_APPLY(AttachWait, AttachWait)
-MUSTER_APPLY(AttachStream, AttachStream)
-MUSTER_APPLY(Detach, Detach)
-MUSTER_APPLY(ShardMessage, Message)
+MUSTER_APPLY(Submit&&)
+MUSTER_APPLY(SettlePromise)
+MUSTER_APPLY(JobStarted)
+MUSTER_APPLY(JobEnded)
+MUSTER_APPLY(JobProgress)
+MUSTER_APPLY(JobLost)
+MUSTER_APPLY(Cancel)
+MUSTER_APPLY(Delete)
+MUSTER_APPLY(Uncancel)
+MUSTER_APPLY(Await)
+MUSTER_APPLY(AttachWait)
+MUSTER_APPLY(AttachStream)
+MUSTER_APPLY(Detach)
 #undef MUSTER_APPLY
 
+void Shard::Apply(ShardMessage message, base::Instant now, Effects& out) {
+  const Call call(*turn_, now, out);
+  if (!turn_->frozen.on()) OnMessage(*turn_, message);
+}
+
+void Shard::KnowNamespace(NamespaceId ns, uint16_t ns_tag) { turn_->futures.KnowNamespace(ns, ns_tag); }
+
+// --- Time -----------------------------------------------------------------------------------------------------------
+
+base::Instant Shard::NextDeadline() const {
+  if (turn_->frozen.on()) return base::kNever;
+  return turn_->doomed.empty() ? turn_->timers.NextDeadline() : turn_->now;
+}
+
 void Shard::Tick(base::Instant now, Effects& out, bool only_earliest) {
-  impl_->Begin(now, out);
-  if (!impl_->frozen()) impl_->Tick(only_earliest);
-  impl_->Finish();
-}
-
-absl::Status Shard::Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out) {
-  impl_->Begin(now, out);
-  absl::Status status = impl_->frozen() ? impl_->frozen_refusal() : impl_->Delete(ns, id);
-  impl_->Finish();
-  return status;
-}
-
-void Shard::KnowNamespace(NamespaceId ns, uint16_t ns_tag) { impl_->KnowNamespace(ns, ns_tag); }
-base::Instant Shard::NextDeadline() const { return impl_->NextDeadline(); }
-StreamStatus Shard::TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out) {
-  return impl_->TakeCompletions(token, max, take_outcomes, out);
-}
-absl::StatusOr<FutureView> Shard::Get(NamespaceId ns, const FutureId& id, bool take_outcome) {
-  return impl_->Get(ns, id, take_outcome);
-}
-OutcomeRef Shard::TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed) {
-  return impl_->TakeOutcome(ns, id, also_failed);
-}
-std::vector<FutureView> Shard::List(const ListFutures& query, uint64_t* next) const { return impl_->List(query, next); }
-std::vector<FutureId> Shard::GroupMembers(NamespaceId ns, const std::string& group) const {
-  return impl_->GroupMembers(ns, group);
-}
-
-GetFuture::Answer Shard::Ask(const GetFuture& query) { return Get(query.ns, query.id, query.take_outcome); }
-TakeOutcomes::Answer Shard::Ask(const TakeOutcomes& query) {
-  std::vector<OutcomeRef> outcomes;
-  outcomes.reserve(query.ids.size());
-  for (const FutureId& id : query.ids) {
-    outcomes.push_back(TakeOutcome(query.ns, id, query.also_failed));
-    if (outcomes.back() == nullptr) return {};
+  const Call call(*turn_, now, out);
+  if (turn_->frozen.on()) return;
+  const base::Instant until = only_earliest ? std::min(now, turn_->timers.NextDeadline()) : now;
+  while (base::Timer* timer = turn_->timers.PopDue(until)) {
+    OnTimer(*turn_, *static_cast<ShardTimer*>(timer));
+    Drain(*turn_);
   }
-  return outcomes;
 }
-ListFutures::Answer Shard::Ask(const ListFutures& query) {
-  if (absl::Status readable = CheckReadable(); !readable.ok()) return readable;
-  FuturePage page;
-  page.futures = List(query, &page.next);
-  return page;
-}
-ListGroup::Answer Shard::Ask(const ListGroup& query) {
-  if (absl::Status readable = CheckReadable(); !readable.ok()) return readable;
-  return GroupMembers(query.ns, query.group);
-}
-GetProgress::Answer Shard::Ask(const GetProgress& query) {
-  std::vector<FutureView> found;
-  for (const FutureId& id : query.ids) {
-    if (found.size() >= query.max) break;
-    absl::StatusOr<FutureView> view = Get(query.ns, id, /*take_outcome=*/false);
-    if (view.ok() && view->state == State::kRunning && view->progress_time != base::kNever) {
-      found.push_back(*std::move(view));
-    }
-  }
-  return found;
-}
-core::TakeCompletions::Answer Shard::Ask(const core::TakeCompletions& query) {
-  TakenCompletions taken;
-  taken.status = TakeCompletions(query.token, query.max, query.take_outcomes, taken.completions);
-  return taken;
-}
-GetStats::Answer Shard::Ask(const GetStats&) { return Stats(); }
 
-ShardStats Shard::Stats() const { return impl_->Stats(); }
-uint64_t Shard::RequestIdCount() const { return impl_->RequestIdCount(); }
-void Shard::CheckInvariants() const { impl_->CheckInvariants(); }
+// --- Queries --------------------------------------------------------------------------------------------------------
 
-bool Shard::HasChanges() const { return impl_->HasChanges(); }
-void Shard::TakeChanges(ChangeSink& sink, uint64_t batch) { impl_->TakeChanges(sink, batch); }
-absl::Status Shard::Restore(const FutureRecord& record) { return impl_->Restore(record); }
+GetFuture::Answer Shard::Ask(const GetFuture& query) { return Look(*turn_, query); }
+TakeOutcomes::Answer Shard::Ask(const TakeOutcomes& query) { return Look(*turn_, query); }
+ListFutures::Answer Shard::Ask(const ListFutures& query) { return Look(*turn_, query); }
+ListGroup::Answer Shard::Ask(const ListGroup& query) { return Look(*turn_, query); }
+GetProgress::Answer Shard::Ask(const GetProgress& query) { return Look(*turn_, query); }
+TakeCompletions::Answer Shard::Ask(const TakeCompletions& query) { return TakeFrom(*turn_, query); }
+GetStats::Answer Shard::Ask(const GetStats& query) { return Look(*turn_, query); }
+uint64_t Shard::RequestIdCount() const { return turn_->requests.size(); }
+void Shard::CheckInvariants() const { core::CheckInvariants(*turn_); }
+
+// --- Surviving ------------------------------------------------------------------------------------------------------
+
+bool Shard::HasChanges() const { return turn_->changes.Any(turn_->completed); }
+void Shard::TakeChanges(ChangeSink& sink, uint64_t batch) {
+  turn_->changes.Take(turn_->futures, turn_->requests, turn_->completed, sink, batch);
+}
+
+absl::Status Shard::Restore(const FutureRecord& record) { return RestoringOf(*turn_).Take(*turn_, record); }
 absl::Status Shard::RestoreInput(const FutureId& id, Payload input) {
-  return impl_->RestoreInput(id, std::move(input));
+  return RestoringOf(*turn_).TakeInput(*turn_, id, std::move(input));
 }
 absl::Status Shard::RestoreMembers(const FutureId& id, const MembersRecord& members) {
-  return impl_->RestoreMembers(id, members);
+  return RestoringOf(*turn_).TakeMembers(*turn_, id, members);
 }
-absl::Status Shard::Restore(const RequestRecord& record) { return impl_->Restore(record); }
-void Shard::Restore(const MarksRecord& marks) { impl_->Restore(marks); }
-uint32_t Shard::FinishRestoring() { return impl_->FinishRestoring(); }
+absl::Status Shard::Restore(const RequestRecord& record) { return RestoringOf(*turn_).Take(*turn_, record); }
+void Shard::Restore(const MarksRecord& marks) { RestoringOf(*turn_).Take(*turn_, marks); }
+uint32_t Shard::FinishRestoring() { return RestoringOf(*turn_).FinishTaking(*turn_); }
+
 void Shard::Relink(uint32_t depth, base::Instant now, Effects& out) {
-  impl_->Begin(now, out);
-  impl_->Relink(depth);
-  impl_->Finish();
+  const Call call(*turn_, now, out);
+  RestoringOf(*turn_).Relink(*turn_, depth);
 }
+
 absl::Status Shard::FinishRelinking(base::Instant now, Effects& out) {
-  impl_->Begin(now, out);
-  absl::Status status = impl_->FinishRelinking();
-  impl_->Finish();
-  return status;
+  const Call call(*turn_, now, out);
+  return RestoringOf(*turn_).FinishRelinking(*turn_);
 }
-void Shard::ForEachRestored(const std::function<void(const Changed&)>& visit) const { impl_->ForEachRestored(visit); }
+
+void Shard::ForEachRestored(const std::function<void(const Changed&)>& visit) const {
+  for (const Future& future : turn_->futures.created()) {
+    if (future.incarnation == turn_->options.incarnation) break;
+    visit(ChangedOf(*turn_, future));
+  }
+}
+
 bool Shard::Resume(size_t max, base::Instant now, Effects& out) {
-  impl_->Begin(now, out);
-  const bool more = !impl_->frozen() && impl_->Resume(max);
-  impl_->Finish();
-  return more;
+  const Call call(*turn_, now, out);
+  if (turn_->frozen.on() || !turn_->restoring) return false;
+  if (turn_->restoring->Resume(*turn_, max)) return true;
+  turn_->restoring.reset();
+  return false;
 }
-void Shard::Freeze(uint64_t durable_batch, absl::Status refusal) { impl_->Freeze(durable_batch, std::move(refusal)); }
-absl::Status Shard::CheckReadable() const { return impl_->CheckReadable(); }
+
+void Shard::Freeze(uint64_t durable_batch, absl::Status refusal) {
+  turn_->frozen.Freeze(durable_batch, std::move(refusal));
+}
 
 }  // namespace muster::core

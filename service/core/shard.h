@@ -4,38 +4,30 @@
 // calls give equal effects. A wait costs one counter and one intrusive link a member; a completion costs O(1) for each
 // wait it belongs to, whatever the wait's size.
 //
+// This is the conductor: it begins a call, dispatches it to the room that decides, tells those who wait what has become
+// done, and forgets what nothing holds any more. What is decided, and where, README.md says.
+//
 // Threading: one thread at a time; the runtime gives each shard to one loop.
 // Lifetime: payloads and outcomes in effects are counted and outlive the shard.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 #include "service/base/clock.h"
 #include "service/core/door/command.h"
 #include "service/core/door/effect.h"
 #include "service/core/door/query.h"
 #include "service/core/record/record.h"
+#include "service/core/shard_options.h"
 
 namespace muster::core {
 
-struct ShardOptions {
-  ShardIndex index = 0;
-  uint32_t incarnation = 1;
-  uint32_t nesting_max = 16;                                        // combinators on combinators
-  base::Duration undelivered_retention = std::chrono::seconds(60);  // a Call whose client left, or with a request id
-  base::Duration request_id_window = std::chrono::minutes(10);      // after the future is gone
-  size_t request_ids_max = 1'000'000;                               // remembered at once; past it TOO_MANY_REQUEST_IDS
-  ShardIndex shards = 0;   // how many there are: an id of one beyond is not found; 0: not checked
-  bool journaled = false;  // changes are gathered for TakeChanges, which somebody then calls
-};
+struct Turn;
 
 class Shard {
  public:
@@ -44,13 +36,16 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  // Commands. `now` never goes backwards between calls.
+  // --- Commands. `now` never goes backwards between calls.
+
   void Apply(Submit&& command, base::Instant now, Effects& out);
   void Apply(SettlePromise command, base::Instant now, Effects& out);
   void Apply(JobStarted command, base::Instant now, Effects& out);
   void Apply(JobEnded command, base::Instant now, Effects& out);
   void Apply(JobProgress command, base::Instant now, Effects& out);
+  void Apply(JobLost command, base::Instant now, Effects& out);
   void Apply(Cancel command, base::Instant now, Effects& out);
+  void Apply(Delete command, base::Instant now, Effects& out);
   void Apply(Uncancel command, base::Instant now, Effects& out);
   void Apply(Await command, base::Instant now, Effects& out);
   void Apply(AttachWait command, base::Instant now, Effects& out);
@@ -67,6 +62,8 @@ class Shard {
   // When Tick has something to do next; kNever when nothing is timed.
   base::Instant NextDeadline() const;
 
+  // --- Queries
+
   core::GetFuture::Answer Ask(const core::GetFuture& query);
   core::TakeOutcomes::Answer Ask(const core::TakeOutcomes& query);
   core::ListFutures::Answer Ask(const core::ListFutures& query);
@@ -74,28 +71,12 @@ class Shard {
   core::GetProgress::Answer Ask(const core::GetProgress& query);
   core::TakeCompletions::Answer Ask(const core::TakeCompletions& query);
   core::GetStats::Answer Ask(const core::GetStats& query);
-
-  // Up to `max` completions of a stream, in order of completion. `resumed` state stays with the stream. An unknown
-  // token reports ended.
-  StreamStatus TakeCompletions(Token token, size_t max, bool take_outcomes, std::vector<Completion>& out);
-
-  // Refusals: FUTURE_NOT_FOUND, FUTURE_EXPIRED, FUTURE_LOST. `take_outcome` counts as retrieving it (semantics 19).
-  absl::StatusOr<FutureView> Get(NamespaceId ns, const FutureId& id, bool take_outcome);
-  // The outcome of a future that is done; null for any other, and without `also_failed` for one that did not succeed.
-  // What Get's `take_outcome` does, for many.
-  OutcomeRef TakeOutcome(NamespaceId ns, const FutureId& id, bool also_failed);
-  // In creation order. `next` is where the next page starts, 0 when there is none. A page may be short, even empty, and
-  // still have a next one: one call looks at a bounded number of futures.
-  std::vector<FutureView> List(const ListFutures& query, uint64_t* next) const;
-  // Forgets a done future before its time. NOT_DONE for a live one.
-  absl::Status Delete(NamespaceId ns, const FutureId& id, base::Instant now, Effects& out);
-  // Ids of a group, in creation order.
-  std::vector<FutureId> GroupMembers(NamespaceId ns, const std::string& group) const;
+  uint64_t RequestIdCount() const;
 
   // --- Surviving
-  // ------------------------------------------------------------------------------------------------------ A batch is
-  // what TakeChanges took between two calls; the caller writes it, and lets out what anyone could observe of it when it
-  // is durable. To take a shard up again from what was written, in this order:
+  //
+  // A batch is what TakeChanges took between two calls; the caller writes it, and lets out what anyone could observe of
+  // it when it is durable. To take a shard up again from what was written, in this order:
   //
   //   Restore(...) for each record, futures in order of their sequence, each followed by its input and members
   //   depth = FinishRestoring(), the largest of all shards
@@ -126,22 +107,19 @@ class Shard {
   bool Resume(size_t max, base::Instant now, Effects& out);
 
   // From now on nothing changes any more: commands are refused with `refusal`, what bodies say is ignored, no timer
-  // fires, no job is resumed. Reads go on where what they show is in a batch up to `durable_batch`: that a future is
+  // fires, no job is resumed. Queries go on where what they show is in a batch up to `durable_batch`: that a future is
   // gone is shown too only if all is; a stream gives no more than that, and never ends. For a journal that has failed,
   // and for the end of a server that will be started again.
   void Freeze(uint64_t durable_batch, absl::Status refusal);
-  // Whether List and GroupMembers show nothing that a restart could take back; the refusal if they might.
-  absl::Status CheckReadable() const;
 
-  ShardStats Stats() const;
-  uint64_t RequestIdCount() const;
   // Walks everything and aborts on what must never be: counters that do not match the links, a done future with a live
   // job, pins out of balance. For tests and the simulation.
   void CheckInvariants() const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  class Call;
+
+  std::unique_ptr<Turn> turn_;
 };
 
 }  // namespace muster::core

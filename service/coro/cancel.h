@@ -131,6 +131,9 @@ class Suspension {
   // As Wake, for the executor's next turn.
   void WakeNextTurn();
   absl::Status Resume();
+  // After Resume: a cancel that was pending when the operation began, and that OnCancel had answered with kForwarded, has
+  // gone nowhere after all. It is pending again.
+  void GiveBackCancel() { token_.must_cancel_ = token_.cancelling_ > 0; }
 
   bool suspended() const { return waiter_ && token_.operation_ == CancelToken::Operation::kSuspended; }
   CancelToken& token() { return token_; }

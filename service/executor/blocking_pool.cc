@@ -24,9 +24,10 @@ BlockingPool::~BlockingPool() {
   for (base::Thread& thread : threads_) thread.Join();
 }
 
-absl::StatusOr<BlockingPool::ItemPtr> BlockingPool::Submit(base::UniqueFunction<void()> function) {
+absl::StatusOr<BlockingPool::ItemPtr> BlockingPool::Submit(base::UniqueFunction<void()> function,
+                                                           std::optional<base::Instant> waits_since) {
   auto item = std::make_shared<Item>(std::move(function));
-  item->submitted_ = clock_->Now();
+  item->submitted_ = waits_since.has_value() ? *waits_since : clock_->Now();
   {
     base::MutexLock lock(mutex_);
     if (closed_) {

@@ -99,8 +99,10 @@ class BlockingPool {
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 
-  // Queues `function`. ResourceExhausted when the queue is full, Unavailable after Shutdown; it is not called then.
-  absl::StatusOr<ItemPtr> Submit(base::UniqueFunction<void()> function) MUSTER_EXCLUDES(mutex_);
+  // Queues `function`. ResourceExhausted when the queue is full, Unavailable after Shutdown; it is not called then. The
+  // time that it waited counts from `waits_since`, for whoever has held it back before; now without one.
+  absl::StatusOr<ItemPtr> Submit(base::UniqueFunction<void()> function,
+                                 std::optional<base::Instant> waits_since = std::nullopt) MUSTER_EXCLUDES(mutex_);
   // True: the item had not started, and never will. Its place in the queue is free again. The function is destroyed
   // here.
   bool Withdraw(const ItemPtr& item) MUSTER_EXCLUDES(mutex_);

@@ -1,5 +1,6 @@
 #include "service/grpc/server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -12,33 +13,16 @@
 #include "absl/status/statusor.h"
 #include "fmt/format.h"
 
-#include "muster/v1/future_service.grpc.pb.h"
 #include "service/base/check.h"
 #include "service/base/mutex.h"
 #include "service/base/thread.h"
+#include "service/grpc/detail/call.h"
 #include "service/grpc/detail/cq_poller.h"
+#include "service/grpc/detail/future_service.h"
 #include "service/grpc/detail/health.h"
-#include "service/grpc/detail/methods.h"
-#include "service/verbs/handlers.h"
 
 namespace muster::grpc_front {
 namespace {
-
-// All methods by completion queue; Run as bytes, see docs/adr/0044-run-codec.md. (`WithRawMethod_Run<AsyncService>`
-// would say so in the log at each start.)
-template <typename Base>
-using WithQueries = v1::FutureService::WithAsyncMethod_Wait<v1::FutureService::WithAsyncMethod_AsCompleted<
-    v1::FutureService::WithAsyncMethod_Gather<v1::FutureService::WithAsyncMethod_Get<
-        v1::FutureService::WithAsyncMethod_List<v1::FutureService::WithAsyncMethod_GetServerInfo<
-            v1::FutureService::WithAsyncMethod_ListFunctions<Base>>>>>>>;
-template <typename Base>
-using WithChanges = v1::FutureService::WithAsyncMethod_Submit<
-    v1::FutureService::WithAsyncMethod_SubmitBatch<v1::FutureService::WithAsyncMethod_Cancel<
-        v1::FutureService::WithAsyncMethod_Delete<v1::FutureService::WithAsyncMethod_CreatePromise<
-            v1::FutureService::WithAsyncMethod_SetResult<v1::FutureService::WithAsyncMethod_SetException<Base>>>>>>>;
-template <typename Base>
-using WithBytes = v1::FutureService::WithRawMethod_Call<v1::FutureService::WithRawMethod_Run<Base>>;
-using FutureService = WithQueries<WithChanges<WithBytes<v1::FutureService::Service>>>;
 
 int Milliseconds(base::Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -69,26 +53,6 @@ bool AddReflection() {
   return true;
 }
 
-void AddFutureService(LoopCalls& loop, FutureService& service, metrics::Metrics* metrics) {
-  Registrar add(loop, metrics, "muster.v1.FutureService");
-  add.Unary(service, "Submit", &FutureService::RequestSubmit, &verbs::Submit);
-  add.Unary(service, "SubmitBatch", &FutureService::RequestSubmitBatch, &verbs::SubmitBatch);
-  add.UnaryBytes(service, "Call", &FutureService::RequestCall, &verbs::Call);
-  add.StreamBytes(service, "Run", &FutureService::RequestRun, &verbs::Run);
-  add.Unary(service, "Wait", &FutureService::RequestWait, &verbs::Wait);
-  add.ServerStream(service, "AsCompleted", &FutureService::RequestAsCompleted, &verbs::AsCompleted);
-  add.ServerStream(service, "Gather", &FutureService::RequestGather, &verbs::Gather);
-  add.Unary(service, "Get", &FutureService::RequestGet, &verbs::Get);
-  add.Unary(service, "List", &FutureService::RequestList, &verbs::List);
-  add.Unary(service, "Cancel", &FutureService::RequestCancel, &verbs::Cancel);
-  add.Unary(service, "Delete", &FutureService::RequestDelete, &verbs::Delete);
-  add.Unary(service, "CreatePromise", &FutureService::RequestCreatePromise, &verbs::CreatePromise);
-  add.Unary(service, "SetResult", &FutureService::RequestSetResult, &verbs::SetResult);
-  add.Unary(service, "SetException", &FutureService::RequestSetException, &verbs::SetException);
-  add.Unary(service, "GetServerInfo", &FutureService::RequestGetServerInfo, &verbs::GetServerInfo);
-  add.Unary(service, "ListFunctions", &FutureService::RequestListFunctions, &verbs::ListFunctions);
-}
-
 }  // namespace
 
 class Server::Impl {
@@ -116,8 +80,10 @@ class Server::Impl {
     base::Thread thread;
   };
 
-  FutureService service_;
-  grpc::health::v1::Health::AsyncService health_;
+  // Before the loops, whose calls refer to them.
+  Health health_;
+  const std::unique_ptr<RpcService> futures_ = MakeFutureService();
+  const std::vector<RpcService*> services_{futures_.get(), &health_};
   const bool reflection_ = AddReflection();  // a builder takes the plug-ins that are known when it is made
   grpc::ServerBuilder builder_;
   std::vector<PerLoop> loops_;
@@ -143,8 +109,7 @@ Server::Impl::Impl(ServerOptions o) : options(std::move(o)), shared(options.info
     PerLoop& made = loops_.emplace_back();
     made.loop = std::make_unique<executor::Loop>(std::move(loop), std::move(poller));
     made.calls = std::make_unique<LoopCalls>(*made.loop, queue, shared);
-    AddFutureService(*made.calls, service_, options.metrics);
-    AddHealth(*made.calls, health_);
+    for (RpcService* service : services_) service->AddTo(*made.calls, options.metrics);
   }
 }
 
@@ -174,8 +139,7 @@ absl::Status Server::Impl::Start(runtime::Service& service) {
     builder_.AddListeningPort(options.plaintext_listen, grpc::InsecureServerCredentials(), &plaintext_port);
     shared.plaintext_is_for_probes = options.credentials != nullptr;
   }
-  builder_.RegisterService(&service_);
-  builder_.RegisterService(&health_);
+  for (RpcService* each : services_) builder_.RegisterService(&each->generated());
   // For reflection, the one synchronous service; it does not poll, the loops do.
   builder_.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder_.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
@@ -200,20 +164,17 @@ absl::Status Server::Impl::Start(runtime::Service& service) {
 }
 
 void Server::Impl::SetServing(bool serving) {
-  shared.serving.store(serving, std::memory_order_release);
+  health_.state().serving.store(serving, std::memory_order_release);
   TellWatchers();
 }
 
 void Server::Impl::SetDead() {
-  shared.alive.store(false, std::memory_order_release);
+  health_.state().alive.store(false, std::memory_order_release);
   TellWatchers();
 }
 
 void Server::Impl::TellWatchers() {
-  if (server_ == nullptr) return;
-  for (PerLoop& each : loops_) {
-    each.loop->Post([calls = each.calls.get()] { calls->health_changed.Pulse(); });
-  }
+  if (server_ != nullptr) health_.TellWatchers();
 }
 
 void Server::Impl::StopCalls(base::Duration limit) {

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
 #include "service/base/cord.h"
 #include "service/jobs/error_codec.h"
 #include "service/jobs/json.h"
+#include "service/jobs/utf8.h"
 
 namespace muster::jobs {
 namespace {
@@ -60,6 +62,37 @@ values::Error FromStatus(const absl::Status& status) {
   return error;
 }
 
+// What of a payload could go into no message, in words; empty: nothing. JSON is checked by whoever reads it.
+std::string Unsendable(const values::Payload& payload) {
+  if (payload.content == nullptr) return "";
+  const values::Payload::Content& content = *payload.content;
+  if (content.encoding == values::Encoding::kText) {
+    if (const size_t valid = Utf8Prefix(content.body); valid < content.body.size()) {
+      return fmt::format("text that is not UTF-8 at byte {} of {}; return it as bytes", valid, content.body.size());
+    }
+  }
+  if (!IsUtf8(content.content_type)) return "a content type that is not UTF-8";
+  for (const auto& [key, value] : content.metadata) {
+    if (!IsUtf8(key) || !IsUtf8(value)) return fmt::format("metadata \"{}\" that is not UTF-8", MakeUtf8(key));
+  }
+  return "";
+}
+
+std::string Unsendable(const values::Error& error) {
+  if (!IsUtf8(error.type)) return "an error type that is not UTF-8";
+  if (!IsUtf8(error.message)) return "an error message that is not UTF-8";
+  if (std::string details = Unsendable(error.details); !details.empty()) return "error details with " + details;
+  return error.cause == nullptr ? "" : Unsendable(*error.cause);
+}
+
+values::OutcomeRef Invalid(std::string_view what, std::string_view message = {}) {
+  values::Error error;
+  error.type = "InvalidOutcome";
+  error.message = fmt::format("the function returned {}", what);
+  if (!message.empty()) error.message += fmt::format(": {}", message);
+  return values::Outcome::Failed(std::move(error));
+}
+
 // Values of a gather as one JSON array: text that is no JSON travels as a string, bytes as base64.
 nlohmann::json AsJson(const values::Payload& payload) {
   if (absl::StatusOr<nlohmann::json> parsed = ParseJson(payload); parsed.ok()) return *std::move(parsed);
@@ -79,12 +112,18 @@ absl::Status Failure(std::string_view type, std::string_view message, values::Pa
 absl::Status InvalidInput(std::string_view message) { return absl::InvalidArgumentError(std::string(message)); }
 
 values::OutcomeRef ToOutcome(absl::StatusOr<values::Payload> result) {
-  if (result.ok()) return values::Outcome::Value(*std::move(result));
+  if (result.ok()) {
+    if (const std::string what = Unsendable(*result); !what.empty()) return Invalid(what);
+    return values::Outcome::Value(*std::move(result));
+  }
   const absl::Status& status = result.status();
   if (status.code() == absl::StatusCode::kCancelled) {
-    return values::Outcome::Cancelled(std::string(status.message()));
+    return values::Outcome::Cancelled(MendUtf8(std::string(status.message())));
   }
-  return values::Outcome::Failed(FromStatus(status));
+  values::Error error = FromStatus(status);
+  error.message = MendUtf8(std::move(error.message));
+  if (const std::string what = Unsendable(error); !what.empty()) return Invalid(what, error.message);
+  return values::Outcome::Failed(std::move(error));
 }
 
 absl::StatusOr<values::Payload> FromOutcome(const values::OutcomeRef& outcome) {

@@ -22,6 +22,10 @@ absl::Status InvalidInput(std::string_view message);
 // What a body's return means for its future. kCancelled becomes CANCELLED whether or not anyone asked (semantics 11);
 // kInvalidArgument INVALID_INPUT; kDeadlineExceeded TIMED_OUT; all else APPLICATION, with the status code's name as
 // type unless `Failure` gave one.
+//
+// What a function returns is input: text that is no UTF-8 would make the whole message unreadable that it goes out in,
+// with the outcomes of others. Such an outcome is the function's error, of type "InvalidOutcome". Messages, which are
+// for people, are mended instead.
 values::OutcomeRef ToOutcome(absl::StatusOr<values::Payload> result);
 
 // The reverse, for AwaitValue: OK values come out, errors keep kind, type, details and cause when they are returned on.

@@ -6,13 +6,10 @@
 #include "absl/strings/string_view.h"
 #include "fmt/format.h"
 
-#include "service/jobs/error.h"
-
 namespace muster::jobs {
 namespace {
 
 constexpr size_t kNameMax = 128;
-constexpr size_t kResemblingDistanceMax = 3;
 
 bool IsName(std::string_view name) {
   if (name.empty() || name.size() > kNameMax) return false;
@@ -21,28 +18,6 @@ bool IsName(std::string_view name) {
            c == '-';
   });
 }
-
-// Levenshtein's distance, in one row.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-absl::Status MissingFunction(const Function& function) {
-  return Failure("UnknownFunction", fmt::format("this server has no function \"{}\" any more", function.name));
-}
-
-coro::Task<absl::StatusOr<Payload>> RunMissing(const Function* function) { co_return MissingFunction(*function); }
 
 }  // namespace
 
@@ -55,9 +30,8 @@ absl::Status Registry::Add(Function function) {
   if (Find(function.name) != nullptr) {
     return absl::AlreadyExistsError(fmt::format("a function named \"{}\" is registered already", function.name));
   }
-  function.id = static_cast<values::FunctionId>(functions_.size());
-  by_name_.emplace(function.name, function.id);
-  functions_.push_back(std::make_unique<Function>(std::move(function)));
+  functions_.push_back(std::make_unique<const Function>(std::move(function)));
+  by_name_.emplace(functions_.back()->name, functions_.back().get());
   return absl::OkStatus();
 }
 
@@ -82,49 +56,18 @@ absl::Status Registry::AddBlocking(std::string name, std::string description, Pa
   return Add(std::move(function));
 }
 
-values::FunctionId Registry::AddMissing(std::string name, values::FunctionKind kind) {
-  auto function = std::make_unique<Function>();
-  function->id = static_cast<values::FunctionId>(functions_.size());
-  function->kind = kind;
-  function->missing = true;
-  function->name = std::move(name);
-  const Function* self = function.get();  // lives as long as the registry
-  function->async = [self](JobContext&, Payload) { return RunMissing(self); };
-  function->blocking = [self](BlockingContext&, Payload) { return MissingFunction(*self); };
-  functions_.push_back(std::move(function));
-  return functions_.back()->id;
-}
-
 const Function* Registry::Find(std::string_view name) const {
   // The map's own kind of string_view: a lookup copies nothing.
   const auto found = by_name_.find(absl::string_view(name.data(), name.size()));
-  return found == by_name_.end() ? nullptr : functions_[found->second].get();
+  return found == by_name_.end() ? nullptr : found->second;
 }
 
 std::vector<const Function*> Registry::Sorted() const {
   std::vector<const Function*> sorted;
   sorted.reserve(functions_.size());
-  for (const auto& function : functions_) {
-    if (!function->missing) sorted.push_back(function.get());
-  }
+  for (const auto& function : functions_) sorted.push_back(function.get());
   std::sort(sorted.begin(), sorted.end(), [](const Function* a, const Function* b) { return a->name < b->name; });
   return sorted;
-}
-
-std::vector<std::string> Registry::Resembling(std::string_view name, size_t max) const {
-  // A hostile name must not cost more than a real one could.
-  const std::string_view bounded = name.substr(0, kNameMax);
-  std::vector<std::pair<size_t, std::string>> near;
-  for (const auto& function : functions_) {
-    if (function->missing) continue;
-    const size_t distance = Distance(bounded, function->name);
-    const bool shares_prefix = !bounded.empty() && function->name.compare(0, bounded.size(), bounded) == 0;
-    if (distance <= kResemblingDistanceMax || shares_prefix) near.emplace_back(distance, function->name);
-  }
-  std::sort(near.begin(), near.end());
-  std::vector<std::string> names;
-  for (size_t i = 0; i < near.size() && i < max; ++i) names.push_back(std::move(near[i].second));
-  return names;
 }
 
 }  // namespace muster::jobs

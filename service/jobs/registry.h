@@ -1,6 +1,7 @@
-// The functions that can be called, by name.
+// The functions that a program brings along: what a C++ user registers with. The server looks functions up in its
+// directory (service/dispatch/directory.h), which also knows those that only its store names.
 //
-// Filled before the service starts, constant after: lookups need no lock.
+// Filled before the service starts, constant after: lookups need no lock. Lifetime: outlives the service.
 #pragma once
 
 #include <functional>
@@ -25,14 +26,12 @@ using AsyncBody = std::function<coro::Task<absl::StatusOr<Payload>>(JobContext&,
 using BlockingBody = std::function<absl::StatusOr<Payload>(BlockingContext&, Payload)>;
 
 struct Function {
-  values::FunctionId id = 0;
   std::string name;  // 1 to 128 of a-z, A-Z, 0-9, '.', '_', '-'
   values::FunctionKind kind = values::FunctionKind::kAsync;
   std::string description;  // what it does, takes and gives
   Payload input_example;    // an input that works
   AsyncBody async;          // one of the two is set
   BlockingBody blocking;
-  bool missing = false;  // an earlier run of the server had it, and this one does not
 };
 
 class Registry {
@@ -41,24 +40,19 @@ class Registry {
   absl::Status AddAsync(std::string name, std::string description, Payload input_example, AsyncBody body);
   absl::Status AddBlocking(std::string name, std::string description, Payload input_example, BlockingBody body);
 
-  // A function that futures in the store name and nobody has registered: it keeps its name and cannot be called. A job
-  // of it that has to run fails with the error type "UnknownFunction".
-  values::FunctionId AddMissing(std::string name, values::FunctionKind kind);
-
   // Null when there is none.
   const Function* Find(std::string_view name) const;
-  const Function& At(values::FunctionId id) const { return *functions_[id]; }
   size_t size() const { return functions_.size(); }
+  // In the order of their registration.
+  const std::vector<std::unique_ptr<const Function>>& functions() const { return functions_; }
   // By name.
   std::vector<const Function*> Sorted() const;
-  // Up to `max` names that resemble `name`, for error messages.
-  std::vector<std::string> Resembling(std::string_view name, size_t max = 3) const;
 
  private:
   absl::Status Add(Function function);
 
-  std::vector<std::unique_ptr<Function>> functions_;
-  absl::flat_hash_map<std::string, values::FunctionId> by_name_;
+  std::vector<std::unique_ptr<const Function>> functions_;
+  absl::flat_hash_map<std::string, const Function*> by_name_;
 };
 
 }  // namespace muster::jobs

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace muster::jobs {
 namespace {
@@ -29,8 +30,9 @@ size_t CharacterLength(std::string_view text) {
   return length;
 }
 
-// How many bytes at the start of `text` are valid.
-size_t ValidPrefix(std::string_view text) {
+}  // namespace
+
+size_t Utf8Prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
     // Most text is ASCII: eight bytes at a time.
@@ -48,20 +50,20 @@ size_t ValidPrefix(std::string_view text) {
   return at;
 }
 
-}  // namespace
-
-bool IsUtf8(std::string_view text) { return ValidPrefix(text) == text.size(); }
+bool IsUtf8(std::string_view text) { return Utf8Prefix(text) == text.size(); }
 
 std::string MakeUtf8(std::string_view text) {
   std::string valid;
   valid.reserve(text.size());
   for (;;) {
-    const size_t length = ValidPrefix(text);
+    const size_t length = Utf8Prefix(text);
     valid.append(text.substr(0, length));
     if (length == text.size()) return valid;
     valid.append(kReplacement);
     text.remove_prefix(length + 1);
   }
 }
+
+std::string MendUtf8(std::string text) { return IsUtf8(text) ? std::move(text) : MakeUtf8(text); }
 
 }  // namespace muster::jobs

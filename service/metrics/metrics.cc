@@ -32,6 +32,7 @@ Metrics::Metrics() {
   for (std::size_t i = 0; i < kFutureStates; ++i) futures[i] = registry.GetGauge(Id::kFutures, {kStates[i]});
   job_queue = registry.GetHistogram(Id::kJobQueue);
   job_queue_age = registry.GetGauge(Id::kJobQueueAge);
+  futures_unserved = registry.GetGauge(Id::kFuturesUnserved);
   memory_limit = registry.GetGauge(Id::kMemoryLimit);
   submit_to_done = registry.GetHistogram(Id::kSubmitToDone);
   cancel_latency = registry.GetHistogram(Id::kCancelLatency);

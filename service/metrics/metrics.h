@@ -79,7 +79,7 @@ class Metrics {
   Histogram job_queue, submit_to_done, cancel_latency;
   Gauge waits_open, wait_members;
   Counter loop_turns;
-  Gauge job_queue_age, memory_limit;
+  Gauge job_queue_age, futures_unserved, memory_limit;
   Gauge pool_threads, pool_busy, pool_queue_length, pool_queue_capacity, pool_abandoned;
   Histogram pool_queue_wait;
   Counter pool_rejected;

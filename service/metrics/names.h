@@ -41,6 +41,8 @@ enum class Buckets {
     "From when a job could start to the start of its body.")                                                           \
   X(JobQueueAge, "muster_job_queue_age_seconds", kGauge, kNone, "",                                                    \
     "How long the oldest job that waits for a thread of the blocking pool has waited; 0 when none does.")              \
+  X(FuturesUnserved, "muster_futures_unserved", kGauge, kNone, "",                                                     \
+    "Futures that are queued because nobody serves their function.")                                                   \
   X(JobReruns, "muster_job_reruns_total", kCounter, kNone, "function",                                                 \
     "Jobs that start again because the server ended while they ran.")                                                  \
   X(JobRun, "muster_job_run_seconds", kHistogram, kDuration, "function", "From the start of a job's body to its end.") \

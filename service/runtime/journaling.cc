@@ -5,7 +5,6 @@
 #include "service/base/failpoint.h"
 #include "service/base/mutex.h"
 #include "service/base/reason.h"
-#include "service/runtime/blocking_waiter.h"
 #include "service/runtime/shard_runner.h"
 
 namespace muster::runtime {
@@ -193,7 +192,7 @@ void ShardRunner::Resume() {
 }
 
 void ShardRunner::FlushBlocking() {
-  BlockingWaiter waiter;
+  dispatch::BlockingWaiter waiter;
   loop_.Post([this, &waiter] {
     // Those of a recovery too, which went by the shards alone.
     ForEachShard([this](values::ShardIndex index, core::Shard& shard) { NoteChanges(shard, index); });

@@ -258,7 +258,7 @@ coro::Task<Service::Stats> Service::CollectStats() {
     stats.shards += co_await call;
   }
   stats.running = RunningJobs();
-  stats.abandoned = static_cast<uint64_t>(shared.usage.abandoned_jobs.load(std::memory_order_relaxed));
+  for (auto& runner : shared.runners) stats.abandoned += runner->dispatcher().abandoned();
   stats.namespaces = shared.namespaces.size();
   stats.bytes = shared.namespaces.BytesHeldByAll();
   co_return stats;

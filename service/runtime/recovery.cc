@@ -26,10 +26,10 @@ class Recovery {
     for (values::ShardIndex shard = 0; shard < shared_.options.shards; ++shard) {
       MUSTER_RETURN_IF_ERROR(RestoreShard(shard));
     }
-    MUSTER_RETURN_IF_ERROR(CheckFunctions());
     base::Failpoint("recovery.restored");
     MUSTER_RETURN_IF_ERROR(RelinkAll());
     Count();
+    SayUnserved();
     return recovered_;
   }
 
@@ -92,31 +92,29 @@ class Recovery {
           fmt::format("future {} is of a namespace that is not there: {}", record.id.ToText(), record.ns));
     }
     if (record.kind == values::FutureKind::kJob) {
-      if (record.function >= store_.current_functions.size() ||
-          store_.current_functions[record.function] == Store::kNoFunction) {
+      if (!shared_.directory.Knows(record.function)) {
         return absl::DataLossError(
             fmt::format("future {} calls a function that is not there: {}", record.id.ToText(), record.function));
       }
-      record.function = store_.current_functions[record.function];
-      const jobs::Function& function = shared_.registry.At(record.function);
+      const dispatch::Function& function = shared_.directory.At(record.function);
       record.function_kind = function.kind;
-      if (function.missing && !values::IsDone(record.state)) ++waiting_for_[function.name];
+      if (!function.served() && !values::IsDone(record.state)) ++unserved_[function.name];
     }
     last = record.id;
     return shard.Restore(record);
   }
 
-  // Jobs whose function is not there would fail, all of them; rather than that, the server does not start.
-  absl::Status CheckFunctions() {
-    if (waiting_for_.empty() || store_.fail_unknown_functions) return absl::OkStatus();
-    std::string named;
-    for (const auto& [name, count] : waiting_for_) {
-      fmt::format_to(std::back_inserter(named), "{}{} ({} jobs)", named.empty() ? "" : ", ", name, count);
+  // They are no reason not to start: they wait until the server has these functions again, or fail if its operator
+  // wants that.
+  void SayUnserved() {
+    const bool fail = shared_.directory.fails_unserved();
+    for (const auto& [name, count] : unserved_) {
+      base::LogWarning(
+          fail ? "the store holds jobs of a function that this server does not have: they fail"
+               : "the store holds jobs of a function that this server does not have: they wait until it has "
+                 "(files.* need files.root)",
+          {{"function", name}, {"jobs", count}});
     }
-    return absl::FailedPreconditionError(fmt::format(
-        "the store holds jobs of functions that this server does not have: {}. Start it with them (files.* need "
-        "files.root), or with store.fail_unknown_functions to let these jobs fail",
-        named));
   }
 
   absl::Status RelinkAll() {
@@ -173,7 +171,7 @@ class Recovery {
   Recovered recovered_;
   core::Effects effects_;
   std::deque<core::SendToShard> messages_;
-  std::map<std::string, uint64_t> waiting_for_;
+  std::map<std::string, uint64_t> unserved_;  // by function: jobs that are not done
 };
 
 }  // namespace

@@ -7,13 +7,7 @@ namespace muster::runtime {
 void RowWriter::PutFuture(const core::FutureRecord& record) {
   rows::FutureKey(shard_, record.id.sequence, rows::Part::kFuture, key_);
   value_.clear();
-  if (record.kind == values::FutureKind::kJob && stored_functions_[record.function] != record.function) {
-    core::FutureRecord stored = record;
-    stored.function = stored_functions_[record.function];
-    rows::Encode(stored, value_);
-  } else {
-    rows::Encode(record, value_);
-  }
+  rows::Encode(record, value_);
   batch_->Put(key_, value_);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "service/core/record/record.h"
 #include "service/store/journal.h"
@@ -11,9 +10,6 @@ namespace muster::runtime {
 
 class RowWriter final : public core::ChangeSink {
  public:
-  // `stored_functions`: by values::FunctionId, the number that the journal knows it by.
-  explicit RowWriter(const std::vector<values::FunctionId>& stored_functions) : stored_functions_(stored_functions) {}
-
   // Where rows go until the next call.
   void WriteTo(values::ShardIndex shard, store::Batch& batch) {
     shard_ = shard;
@@ -31,7 +27,6 @@ class RowWriter final : public core::ChangeSink {
   void PutMarks(const core::MarksRecord& marks) override;
 
  private:
-  const std::vector<values::FunctionId>& stored_functions_;
   values::ShardIndex shard_ = 0;
   store::Batch* batch_ = nullptr;
   std::string key_, value_;  // reused

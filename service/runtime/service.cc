@@ -38,9 +38,9 @@ void Attach(const Shared& shared, core::Submit& command) {
 
 }  // namespace
 
-Service::Impl::Impl(const Options& options, const jobs::Registry& registry, const std::vector<executor::Loop*>& loops,
+Service::Impl::Impl(const Options& options, dispatch::Directory& directory, const std::vector<executor::Loop*>& loops,
                     executor::BlockingPool& pool, const base::Clock& clock, Observer& observer)
-    : shared(options, registry, pool, clock, observer, loops.size()) {
+    : shared(options, directory, pool, clock, observer, loops.size()) {
   MUSTER_CHECK(!loops.empty() && loops.size() <= options.shards) << loops.size() << " loops";
   if (shared.store != nullptr) OpenJournal();
   for (size_t i = 0; i < loops.size(); ++i) {
@@ -87,14 +87,14 @@ absl::Status Service::Impl::Refused(base::Reason reason, const std::string& mess
   return base::Refuse(reason, message, field);
 }
 
-Service::Service(Options options, const jobs::Registry& registry, std::vector<executor::Loop*> loops,
+Service::Service(Options options, dispatch::Directory& directory, std::vector<executor::Loop*> loops,
                  executor::BlockingPool& pool, const base::Clock& clock, Observer& observer)
-    : impl_(std::make_unique<Impl>(options, registry, loops, pool, clock, observer)) {}
+    : impl_(std::make_unique<Impl>(options, directory, loops, pool, clock, observer)) {}
 
 Service::~Service() = default;
 
 const values::Limits& Service::limits() const { return impl_->shared.options.limits; }
-const jobs::Registry& Service::registry() const { return impl_->shared.registry; }
+const dispatch::Directory& Service::directory() const { return impl_->shared.directory; }
 const base::Clock& Service::clock() const { return impl_->shared.clock; }
 
 absl::StatusOr<values::Namespace> Service::OpenNamespace(std::string_view name) {
@@ -108,6 +108,7 @@ absl::StatusOr<values::Namespace> Service::OpenNamespace(std::string_view name) 
 std::string Service::NamespaceName(values::NamespaceId id) const { return impl_->shared.namespaces.Name(id); }
 uint64_t Service::NamespaceCount() const { return impl_->shared.namespaces.size(); }
 int64_t Service::BytesHeld() const { return impl_->shared.namespaces.BytesHeldByAll(); }
+int64_t Service::BytesHeld(values::NamespaceId ns) const { return impl_->shared.namespaces.BytesHeld(ns); }
 
 coro::Task<absl::StatusOr<SubmitAnswer>> Service::Submit(core::Submit command) {
   co_return co_await SubmitOn(impl_->Here(), std::move(command));
@@ -290,6 +291,15 @@ uint64_t Service::RunningJobs() const {
   uint64_t running = 0;
   for (const auto& runner : impl_->shared.runners) running += runner->dispatcher().running();
   return running;
+}
+
+Service::Queued Service::QueuedJobs() const {
+  Queued queued;
+  for (const auto& runner : impl_->shared.runners) {
+    queued.for_room += runner->dispatcher().waiting();
+    queued.unserved += runner->dispatcher().unserved();
+  }
+  return queued;
 }
 
 void Service::CancelAllJobs(std::string message) {

@@ -24,9 +24,9 @@
 #include "service/core/shard.h"
 #include "service/coro/cancel.h"
 #include "service/coro/task.h"
+#include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/loop.h"
-#include "service/jobs/registry.h"
 #include "service/runtime/namespaces.h"
 #include "service/runtime/observer.h"
 #include "service/values/limits.h"
@@ -108,7 +108,7 @@ class Service {
 
   // One shard runner a loop is made here; `loops` must not be running yet.
   // With a store, everything is refused with RECOVERING until Recover and Resume have been called.
-  Service(Options options, const jobs::Registry& registry, std::vector<executor::Loop*> loops,
+  Service(Options options, dispatch::Directory& directory, std::vector<executor::Loop*> loops,
           executor::BlockingPool& pool, const base::Clock& clock, Observer& observer);
   ~Service();
   Service(const Service&) = delete;
@@ -136,7 +136,7 @@ class Service {
   void StopJournal();
 
   const values::Limits& limits() const;
-  const jobs::Registry& registry() const;
+  const dispatch::Directory& directory() const;
   const base::Clock& clock() const;
 
   // Makes it on first use. INVALID_FIELD, TOO_MANY_NAMESPACES. Any thread.
@@ -144,8 +144,9 @@ class Service {
   // Any thread.
   std::string NamespaceName(values::NamespaceId id) const;
   uint64_t NamespaceCount() const;
-  // What the futures of all namespaces hold.
+  // What the futures of all namespaces hold, and those of one.
   int64_t BytesHeld() const;
+  int64_t BytesHeld(values::NamespaceId ns) const;
 
   // `command.token` and `attach` are set here. Refusals as in core/, and TOO_MANY_FUTURES, TOO_MANY_BYTES,
   // TOO_MANY_REQUEST_IDS, QUEUE_FULL, DRAINING.
@@ -191,6 +192,12 @@ class Service {
   void FinishDrain();
   // From any thread: jobs whose bodies run or are queued to.
   uint64_t RunningJobs() const;
+  struct Queued {
+    uint64_t for_room = 0;  // until the place that runs their function has room; those counted as running, too
+    uint64_t unserved = 0;  // because nobody serves their function
+  };
+  // From any thread: jobs that are ready and run nowhere.
+  Queued QueuedJobs() const;
   // From any thread: cancels every running body; the last step of a drain's grace. With a store the bodies' ends are
   // not recorded: the next run of the server runs them again.
   void CancelAllJobs(std::string message);

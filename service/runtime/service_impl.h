@@ -12,7 +12,7 @@ namespace muster::runtime {
 
 class Service::Impl {
  public:
-  Impl(const Options& options, const jobs::Registry& registry, const std::vector<executor::Loop*>& loops,
+  Impl(const Options& options, dispatch::Directory& directory, const std::vector<executor::Loop*>& loops,
        executor::BlockingPool& pool, const base::Clock& clock, Observer& observer);
 
   void OpenJournal();

@@ -5,17 +5,16 @@
 
 #include "service/base/check.h"
 #include "service/base/reason.h"
-#include "service/runtime/store.h"
 
 namespace muster::runtime {
 
 ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
-    : coro::Timer(&OnTimer),
+    : dispatch::Host(loop, shared.options.incarnation),
+      coro::Timer(&OnTimer),
       shared_(shared),
-      loop_(loop),
       index_(index),
       requests_(index),
-      dispatcher_(*this),
+      dispatcher_(*this, shared.directory, shared.pool_room, shared.loops),
       committer_(shared.committer.get()) {
   MUSTER_CHECK(&loop.clock() == &shared.clock) << "a loop of the service has another clock";
   for (size_t shard = index; shard < shared.options.shards; shard += shared.loops) {
@@ -30,7 +29,7 @@ ShardRunner::ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index)
     shards_.push_back(std::make_unique<core::Shard>(options));
   }
   if (committer_ == nullptr) return;
-  writer_.emplace(shared.store->stored_functions);
+  writer_.emplace();
   loop.AddTurnHook([this] { EndTurn(); });
 }
 
@@ -121,7 +120,7 @@ void ShardRunner::Deliver(core::Token token, core::Effect&& effect) {
 void ShardRunner::OnChanged(const core::Changed& change) {
   Usage& usage = shared_.usage;
   const bool waits_for_pool = change.kind == values::FutureKind::kJob &&
-                              shared_.registry.At(change.function).kind == values::FunctionKind::kBlocking;
+                              shared_.directory.At(change.function).kind == values::FunctionKind::kBlocking;
   const auto is_queued = [](values::State s) { return s == values::State::kQueued || s == values::State::kDelayed; };
   if (change.created) {
     usage.pending_futures.fetch_add(1, std::memory_order_relaxed);

@@ -12,40 +12,36 @@
 // Threading: its loop's thread, but for the constructor. Lifetime: outlives what runs on the loop.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "service/core/shard.h"
 #include "service/coro/executor.h"
+#include "service/dispatch/dispatcher.h"
+#include "service/dispatch/host.h"
 #include "service/executor/loop.h"
 #include "service/runtime/committer.h"
-#include "service/runtime/dispatcher.h"
 #include "service/runtime/requests.h"
 #include "service/runtime/row_writer.h"
 #include "service/runtime/shared.h"
 
 namespace muster::runtime {
 
-// Run on the loop when all that had happened before is durable, or when it is known that it will not be.
-struct DurableWaiter : coro::Runnable {
-  explicit DurableWaiter(Entry run) : Runnable(run) {}
-  bool durable = true;
-};
+using dispatch::DurableWaiter;
 
-class ShardRunner : private coro::Timer {
+class ShardRunner final : public dispatch::Host, private coro::Timer {
  public:
   ShardRunner(Shared& shared, executor::Loop& loop, uint8_t index);
   ~ShardRunner();
 
-  executor::Loop& loop() { return loop_; }
   RequestTable& requests() { return requests_; }
-  Dispatcher& dispatcher() { return dispatcher_; }
+  dispatch::Dispatcher& dispatcher() { return dispatcher_; }
   Shared& shared() { return shared_; }
   // Where this loop puts what could live anywhere.
   values::ShardIndex home() const { return index_; }
@@ -70,17 +66,11 @@ class ShardRunner : private coro::Timer {
   }
   absl::Status Delete(values::ShardIndex shard, values::NamespaceId ns, const values::FutureId& id);
 
-  // The time, as of the start of the loop's turn or the end of the last body: what came in together came at one time,
-  // and a clock that is read for each of a hundred items costs more than their futures. Never goes backwards.
-  base::Instant TurnTime() { return now_ = std::max(now_, loop_.turn_time()); }
-  // The clock, for what has taken its time.
-  base::Instant ReadTime() { return now_ = shared_.Now(); }
-
-  bool journaled() const { return committer_ != nullptr; }
+  bool journaled() const override { return committer_ != nullptr; }
   // Whether something has happened here that is not durable.
   bool Undurable() const { return committing_ || releasing_ || !changed_.empty() || !elided_.empty(); }
   // `waiter` stays alive until it has run. It may run at once only if nothing is undurable: ask first.
-  void WhenDurable(DurableWaiter& waiter);
+  void WhenDurable(DurableWaiter& waiter) override;
 
   // Starts the jobs that were restored, some each turn.
   void Resume();
@@ -114,6 +104,15 @@ class ShardRunner : private coro::Timer {
   void Drain(bool last_step);
 
  private:
+  // job_host.cc: what jobs say and ask for.
+  void OnReport(dispatch::Report&& report) override;
+  const std::string& NamespaceName(values::NamespaceId id) const override;
+  coro::Task<absl::StatusOr<values::FutureId>> Submit(core::Submit command) override;
+  coro::Task<absl::StatusOr<values::OutcomeRef>> Await(dispatch::Awaiting awaiting, values::FutureId target) override;
+  coro::Task<absl::StatusOr<core::CancelEffect>> Cancel(values::NamespaceId ns, values::FutureId target,
+                                                        std::string message) override;
+  void Uncancel(core::Uncancel&& command) override;
+
   static void OnTimer(coro::Timer& timer);
 
   // Carries the effects out that have gathered, then arms the timer for `touched`.
@@ -144,15 +143,13 @@ class ShardRunner : private coro::Timer {
   }
 
   Shared& shared_;
-  executor::Loop& loop_;
   const uint8_t index_;
   std::vector<std::unique_ptr<core::Shard>> shards_;  // index_, index_ + loops, index_ + 2 * loops ...
   RequestTable requests_;
-  Dispatcher dispatcher_;
+  dispatch::Dispatcher dispatcher_;
   core::Effects effects_;   // to be carried out
   core::Effects carrying_;  // being carried out
   bool carries_ = false;
-  base::Instant now_{};
   base::Instant armed_for_ = base::kNever;
 
   // With a journal.

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "service/base/clock.h"
+#include "service/dispatch/directory.h"
+#include "service/dispatch/pool_room.h"
 #include "service/executor/blocking_pool.h"
-#include "service/jobs/registry.h"
 #include "service/runtime/committer.h"
 #include "service/runtime/namespaces.h"
 #include "service/runtime/observer.h"
@@ -25,16 +26,15 @@ struct Usage {
   std::atomic<int64_t> waiters{0};
   std::atomic<int64_t> streams{0};
   std::atomic<int64_t> wait_members{0};
-  std::atomic<int64_t> abandoned_jobs{0};
 };
 
 struct Shared {
-  Shared(const Service::Options& o, const jobs::Registry& r, executor::BlockingPool& p, const base::Clock& c,
+  Shared(const Service::Options& o, dispatch::Directory& d, executor::BlockingPool& p, const base::Clock& c,
          Observer& obs, size_t loop_count)
       : options(o),
         loops(loop_count),
-        registry(r),
-        pool(p),
+        directory(d),
+        pool_room(p),
         clock(c),
         observer(obs),
         namespaces(o.limits.namespaces_max),
@@ -43,8 +43,8 @@ struct Shared {
 
   const Service::Options options;
   const size_t loops;
-  const jobs::Registry& registry;
-  executor::BlockingPool& pool;
+  dispatch::Directory& directory;
+  dispatch::PoolRoom pool_room;
   const base::Clock& clock;
   Observer& observer;
   Namespaces namespaces;

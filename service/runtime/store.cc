@@ -1,6 +1,9 @@
 #include "service/runtime/store.h"
 
 #include <map>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "fmt/format.h"
 
@@ -9,8 +12,6 @@
 
 namespace muster::runtime {
 namespace {
-
-constexpr values::FunctionId kFunctionsMax = 100'000;
 
 absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, Store& store) {
   std::string key;
@@ -42,71 +43,86 @@ absl::Status CheckHeader(store::Journal& journal, const StoreOptions& options, S
   return absl::OkStatus();
 }
 
-absl::Status ReadNames(store::Journal& journal, Store& store,
-                       std::map<values::FunctionId, rows::FunctionRow>& functions) {
-  const std::string namespace_prefix(1, static_cast<char>(rows::Table::kNamespace));
-  MUSTER_RETURN_IF_ERROR(journal.Scan(namespace_prefix, [&](std::string_view key, std::string_view value) {
+absl::Status ReadNamespaces(store::Journal& journal, Store& store) {
+  const std::string prefix(1, static_cast<char>(rows::Table::kNamespace));
+  return journal.Scan(prefix, [&](std::string_view key, std::string_view value) {
     MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(key));
     MUSTER_ASSIGN_OR_RETURN(std::string name, rows::DecodeName(value));
     store.namespaces.emplace_back(parsed.number, std::move(name));
     return absl::OkStatus();
-  }));
-  const std::string function_prefix(1, static_cast<char>(rows::Table::kFunction));
-  return journal.Scan(function_prefix, [&](std::string_view key, std::string_view value) {
+  });
+}
+
+using FunctionRows = std::map<values::FunctionId, rows::FunctionRow>;
+
+absl::StatusOr<FunctionRows> ReadFunctions(store::Journal& journal) {
+  FunctionRows functions;
+  const std::string prefix(1, static_cast<char>(rows::Table::kFunction));
+  MUSTER_RETURN_IF_ERROR(journal.Scan(prefix, [&](std::string_view key, std::string_view value) {
     MUSTER_ASSIGN_OR_RETURN(const rows::Key parsed, rows::ParseKey(key));
-    if (parsed.number >= kFunctionsMax) return absl::DataLossError("a function's number is out of range");
+    if (parsed.number >= dispatch::Directory::kFunctionsMax) {
+      return absl::DataLossError("a function's number is out of range");
+    }
     MUSTER_ASSIGN_OR_RETURN(functions[parsed.number], rows::DecodeFunction(value));
     return absl::OkStatus();
-  });
+  }));
+  return functions;
+}
+
+// Gives each registered function that `rows` lacks the first number that is free behind all, as a row of `batch`. The
+// numbers follow from what the journal holds and from nothing else, and the rows are taken by compare and set: they
+// were read under the epoch that `batch` is appended under, so nobody else can have written one in between.
+void ClaimNumbers(const jobs::Registry& registry, FunctionRows& rows, store::Batch& batch) {
+  std::set<std::string_view> named;
+  for (const auto& [number, row] : rows) named.insert(row.name);
+  values::FunctionId next = rows.empty() ? 0 : rows.rbegin()->first + 1;
+  std::string key, value;
+  for (const auto& function : registry.functions()) {
+    if (named.contains(function->name)) continue;
+    rows::FunctionRow& row = rows[next];
+    row = rows::FunctionRow{function->name, function->kind};
+    rows::FunctionKey(next++, key);
+    value.clear();
+    rows::Encode(row, value);
+    batch.Put(key, value);
+  }
+}
+
+// What is registered decides of what kind a function is, whatever it was before.
+absl::Status FillDirectory(const FunctionRows& rows, const jobs::Registry& registry, dispatch::Directory& directory) {
+  for (const auto& [number, row] : rows) {
+    const jobs::Function* registered = registry.Find(row.name);
+    const absl::Status known = directory.Know(number, row.name, registered != nullptr ? registered->kind : row.kind);
+    if (absl::IsAlreadyExists(known)) {
+      return absl::DataLossError(fmt::format("the store knows function \"{}\" by two numbers", row.name));
+    }
+    MUSTER_RETURN_IF_ERROR(known);
+    if (registered == nullptr) continue;
+    MUSTER_RETURN_IF_ERROR(directory.Serve(*registered));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<Store> OpenStore(store::Journal& journal, jobs::Registry& registry, const StoreOptions& options) {
+absl::StatusOr<Store> OpenStore(store::Journal& journal, const jobs::Registry& registry, dispatch::Directory& directory,
+                                const StoreOptions& options) {
   Store store(journal);
-  store.fail_unknown_functions = options.fail_unknown_functions;
   MUSTER_RETURN_IF_ERROR(CheckHeader(journal, options, store));
-  std::map<values::FunctionId, rows::FunctionRow> stored;
-  MUSTER_RETURN_IF_ERROR(ReadNames(journal, store, stored));
+  MUSTER_ASSIGN_OR_RETURN(store.epoch, journal.TakeOver(options.epoch_at_least));
+  MUSTER_RETURN_IF_ERROR(ReadNamespaces(journal, store));
+  MUSTER_ASSIGN_OR_RETURN(FunctionRows functions, ReadFunctions(journal));
 
   store::Batch batch;
-  std::string key, value;
-  values::FunctionId next = stored.empty() ? 0 : stored.rbegin()->first + 1;
-  std::map<std::string, values::FunctionId> by_name;
-  for (const auto& [number, function] : stored) {
-    if (!by_name.emplace(function.name, number).second) {
-      return absl::DataLossError(fmt::format("the store knows function \"{}\" by two numbers", function.name));
-    }
-  }
-  const size_t registered = registry.size();
-  store.current_functions.resize(next, Store::kNoFunction);
-  for (values::FunctionId id = 0; id < registered; ++id) {
-    const jobs::Function& function = registry.At(id);
-    const auto known = by_name.find(function.name);
-    const values::FunctionId number = known != by_name.end() ? known->second : next++;
-    if (known == by_name.end()) {
-      rows::FunctionKey(number, key);
-      value.clear();
-      rows::Encode(rows::FunctionRow{function.name, function.kind}, value);
-      batch.Put(key, value);
-      store.current_functions.push_back(id);
-    } else {
-      store.current_functions[number] = id;
-    }
-    store.stored_functions.push_back(number);
-  }
-  for (const auto& [number, function] : stored) {
-    if (store.current_functions[number] != Store::kNoFunction) continue;
-    store.current_functions[number] = registry.AddMissing(function.name, function.kind);
-    store.stored_functions.push_back(number);
-  }
+  ClaimNumbers(registry, functions, batch);
+  if (options.fail_unknown_functions) directory.FailUnserved();
+  MUSTER_RETURN_IF_ERROR(FillDirectory(functions, registry, directory));
 
-  MUSTER_ASSIGN_OR_RETURN(store.epoch, journal.TakeOver(options.epoch_at_least));
+  std::string key, value;
   rows::HeaderRow header;
   header.shards = store.shards;
   header.written_by = options.version;
   rows::HeaderKey(key);
-  value.clear();
   rows::Encode(header, value);
   batch.Put(key, value);
   const store::Batch* const batches[] = {&batch};

@@ -74,7 +74,9 @@ absl::Status Room(const Shared& shared, const core::Submit& command) {
   }
   const auto* job = std::get_if<values::JobSpec>(&command.spec);
   if (job != nullptr && job->kind == values::FunctionKind::kBlocking) {
-    const int64_t queued = usage.blocking_queued.load(std::memory_order_relaxed);
+    // Those whose function nobody serves wait for no thread, and must not keep others from it.
+    int64_t queued = usage.blocking_queued.load(std::memory_order_relaxed);
+    for (const auto& runner : shared.runners) queued -= static_cast<int64_t>(runner->dispatcher().unserved_blocking());
     const uint64_t room = shared.options.blocking_queue_max;
     if (queued >= static_cast<int64_t>(room)) {
       return base::Refuse(

@@ -1,15 +1,16 @@
-// What the handler of an RPC is given, whatever its shape. No grpcpp here: handlers see messages, statuses and the
-// service's facade, nothing of the transport.
+// What a verb is given by the front that calls it, whatever its shape. A verb sees messages, statuses and the service's
+// facade, nothing of the transport.
 //
-// A handler is one coroutine an RPC, on the loop that accepted it:
+// A verb is one coroutine an RPC, on the loop that accepted it:
 //
 //   coro::Task<absl::Status> Submit(Rpc& rpc, pb::SubmitRequest& request, pb::SubmitResponse& response);
 //   coro::Task<absl::Status> Gather(Rpc& rpc, pb::GatherRequest& request, StreamWriter<pb::GatherResponse>& out);
 //   coro::Task<absl::Status> Run(Rpc& rpc, ByteStream& stream);
 //
-// The arguments live until the handler has returned. It may move out of its request. What it returns becomes the RPC's
-// status; when it is not OK a unary response is not sent. When the client goes away, or the server stops, `rpc.token`
-// is cancelled: the handler ends with what its awaitable returned, and leaves nothing behind.
+// Each begins with Enter (entry.h). The arguments live until the verb has returned. It may move out of its request.
+// What it returns becomes the RPC's status; when it is not OK a unary response is not sent. When the client goes away,
+// or the server stops, `rpc.token` is cancelled: the verb ends with what its awaitable returned, and leaves nothing
+// behind.
 #pragma once
 
 #include <atomic>
@@ -19,14 +20,12 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 #include "service/coro/cancel.h"
 #include "service/coro/task.h"
 #include "service/metrics/metrics.h"
 #include "service/runtime/service.h"
 #include "service/values/id.h"
-#include "service/values/limits.h"
 #include "service/verbs/operation.h"
 #include "service/verbs/server_info.h"
 
@@ -44,7 +43,7 @@ struct Shared {
   const ServerInfo& info;
   metrics::Metrics* const metrics;  // may be null
   metrics::Gauge runs_open;
-  std::atomic<int64_t> streams{0};  // open AsCompleted, Run and health's Watch among them; a plain count
+  std::atomic<int64_t> streams{0};  // of StreamPlace; a plain count
 };
 
 // What the verbs of one loop share.
@@ -57,33 +56,14 @@ struct PerLoop {
 struct Rpc {
   Rpc(runtime::Service& s, Shared& h, PerLoop& l, coro::CancelToken& t) : service(s), shared(h), loop(l), token(t) {}
 
-  const values::Limits& limits() const { return service.limits(); }
-  // Empty is "default". Keeps the name for the status.
-  absl::StatusOr<values::Namespace> OpenNamespace(const std::string& name);
-
   runtime::Service& service;
   Shared& shared;
   PerLoop& loop;
   coro::CancelToken& token;
   // The RPC ended from the other side: the client left, or its deadline passed.
   bool client_gone = false;
-  // The namespace as the client named it, once the handler knows it: a QuotaFailure says whose limit was reached.
+  // The namespace as the client named it, once Enter has opened it: a QuotaFailure says whose limit was reached.
   std::string name_space;
-};
-
-// One of Limits.streams_max, held while a stream is open.
-class StreamPlace {
- public:
-  explicit StreamPlace(Rpc& rpc);
-  ~StreamPlace();
-  StreamPlace(const StreamPlace&) = delete;
-  StreamPlace& operator=(const StreamPlace&) = delete;
-  // OK, or TOO_MANY_STREAMS.
-  absl::Status status() const;
-
- private:
-  Rpc& rpc_;
-  const bool taken_;
 };
 
 template <typename Message>
@@ -117,12 +97,12 @@ class ReadReceiver {
   ~ReadReceiver() = default;
 };
 
-// A bidirectional stream whose messages the handler reads and writes itself, as the bytes that they are on the wire.
+// A bidirectional stream whose messages the verb reads and writes itself, as the bytes that they are on the wire.
 class ByteStream : public StreamWriter<std::string_view> {
  public:
   // The message that was read last; valid until the next StartRead.
   virtual std::string_view incoming() const = 0;
-  // One read at a time. A read may still be under way when the handler returns: it calls LeaveReads first.
+  // One read at a time. A read may still be under way when the verb returns: it calls LeaveReads first.
   virtual void StartRead(ReadReceiver& receiver) = 0;
   virtual void LeaveReads() = 0;
 

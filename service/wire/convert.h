@@ -25,7 +25,7 @@
 #include "service/core/door/command.h"
 #include "service/core/door/effect.h"
 #include "service/core/door/query.h"
-#include "service/jobs/registry.h"
+#include "service/dispatch/directory.h"
 #include "service/values/limits.h"
 
 namespace muster::wire {
@@ -80,10 +80,10 @@ inline constexpr base::Duration kAttachedRetention = std::chrono::seconds(60);
 
 // By whom and where something is submitted.
 struct SubmitContext {
-  SubmitContext(const values::Limits& l, const jobs::Registry& r, Durability d, values::Namespace n)
-      : limits(l), registry(r), durability(d), ns(n) {}
+  SubmitContext(const values::Limits& l, const dispatch::Directory& f, Durability d, values::Namespace n)
+      : limits(l), functions(f), durability(d), ns(n) {}
   const values::Limits& limits;
-  const jobs::Registry& registry;
+  const dispatch::Directory& functions;
   Durability durability;
   values::Namespace ns;
   // Call and Run: the submitter stays to hear the end. Only then cancel_on_disconnect means something.
@@ -104,7 +104,7 @@ absl::StatusOr<Submission> ToSubmit(const SubmitContext& context, pb::FutureSpec
 // cancel_on_disconnect, which is no part of the command, aside, but for a session: there it is part of what is hashed.
 bool AddNothing(const pb::FutureOptions& defaults, const std::string& session);
 // What ToSubmit makes of a call then. In a session it has the context's request id.
-core::Submit PlainCall(const SubmitContext& context, const jobs::Function& function, values::Payload input);
+core::Submit PlainCall(const SubmitContext& context, const dispatch::Function& function, values::Payload input);
 // For CreatePromise.
 absl::StatusOr<core::Submit> ToPromise(const SubmitContext& context, pb::FutureOptions& given, const Path& field);
 
@@ -143,7 +143,7 @@ void FromCompletionWithOutcome(const core::Completion& completion, Room& room, p
 
 void FromProgress(const core::FutureView& view, pb::Progress& out);
 // With its outcome if the view holds one and there is room.
-void FromView(const core::FutureView& view, std::string_view name_space, const jobs::Registry& registry,
+void FromView(const core::FutureView& view, std::string_view name_space, const dispatch::Directory& functions,
               Durability durability, Room& room, pb::Future& out);
 void FromLimits(const values::Limits& limits, pb::Limits& out);
 

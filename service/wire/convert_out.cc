@@ -224,11 +224,11 @@ void FromProgress(const core::FutureView& view, pb::Progress& out) {
   *out.mutable_at() = FromInstant(view.progress_time);
 }
 
-void FromView(const core::FutureView& view, std::string_view name_space, const jobs::Registry& registry,
+void FromView(const core::FutureView& view, std::string_view name_space, const dispatch::Directory& functions,
               Durability durability, Room& room, pb::Future& out) {
   out.set_id(view.id.ToText());
   out.set_namespace_(std::string(name_space));
-  if (view.kind == values::FutureKind::kJob) out.set_function(registry.At(view.function).name);
+  if (view.kind == values::FutureKind::kJob) out.set_function(functions.At(view.function).name);
   out.set_name(view.name);
   if (view.options != nullptr) {
     for (const auto& [key, value] : view.options->labels) (*out.mutable_labels())[key] = value;

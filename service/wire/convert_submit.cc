@@ -189,14 +189,14 @@ absl::Status ToOptions(const SubmitContext& context, const pb::FutureOptions& gi
 }
 
 absl::StatusOr<values::FutureSpec> ToCall(const SubmitContext& context, pb::FunctionCall& given, const Path& field) {
-  const jobs::Function* function = context.registry.Find(given.function());
+  const dispatch::Function* function = context.functions.Find(given.function());
   if (function == nullptr) {
     const Path name_field(field, "function");
     if (given.function().empty()) {
       return RefuseField(Reason::kInvalidField, name_field, "is empty; ListFunctions tells what can be called");
     }
     MUSTER_RETURN_IF_ERROR(CheckText(given.function(), 128, name_field));
-    const auto resembling = context.registry.Resembling(given.function());
+    const auto resembling = context.functions.Resembling(given.function());
     return RefuseField(
         Reason::kUnknownFunction, name_field,
         fmt::format("no function is called \"{}\"; {}", given.function(),
@@ -293,7 +293,7 @@ bool AddNothing(const pb::FutureOptions& defaults, const std::string& session) {
          (session.empty() || !defaults.cancel_on_disconnect());
 }
 
-core::Submit PlainCall(const SubmitContext& context, const jobs::Function& function, values::Payload input) {
+core::Submit PlainCall(const SubmitContext& context, const dispatch::Function& function, values::Payload input) {
   core::Submit command;
   command.ns = context.ns.id;
   command.ns_tag = context.ns.tag;

@@ -53,7 +53,7 @@ bool PlainSpecReader::ReadCall(std::string_view bytes, PlainSpec& spec) {
       case BytesField(pb::FunctionCall::kFunctionFieldNumber):
         if (spec.function != nullptr) return false;
         // Text that is no UTF-8 is malformed; the name of a function never is.
-        if (last_ == nullptr || last_->name != field) last_ = registry_.Find(field);
+        if (last_ == nullptr || last_->name != field) last_ = functions_.Find(field);
         if (last_ == nullptr) return false;
         spec.function = last_;
         break;

@@ -10,14 +10,14 @@
 #include <string_view>
 
 #include "service/core/door/effect.h"
-#include "service/jobs/registry.h"
+#include "service/dispatch/directory.h"
 #include "service/wire/convert.h"
 
 namespace muster::wire {
 
 // A call of a function that there is, its input no more than bytes or nothing at all, without options.
 struct PlainSpec {
-  const jobs::Function* function = nullptr;
+  const dispatch::Function* function = nullptr;
   bool has_data = false;
   std::string_view data;  // in the bytes that were read
 };
@@ -25,8 +25,8 @@ struct PlainSpec {
 class PlainSpecReader {
  public:
   // Calls with more than `data_bytes_max` of input are not plain: what refuses them reads messages.
-  PlainSpecReader(const jobs::Registry& registry, uint64_t data_bytes_max)
-      : registry_(registry), data_bytes_max_(data_bytes_max) {}
+  PlainSpecReader(const dispatch::Directory& functions, uint64_t data_bytes_max)
+      : functions_(functions), data_bytes_max_(data_bytes_max) {}
 
   // False when the FutureSpec is another one, or malformed; then `spec`, empty before, means nothing.
   bool Read(std::string_view bytes, PlainSpec& spec);
@@ -34,9 +34,9 @@ class PlainSpecReader {
  private:
   bool ReadCall(std::string_view bytes, PlainSpec& spec);
 
-  const jobs::Registry& registry_;
+  const dispatch::Directory& functions_;
   const uint64_t data_bytes_max_;
-  const jobs::Function* last_ = nullptr;  // most clients call one function
+  const dispatch::Function* last_ = nullptr;  // most clients call one function
 };
 
 // The input of the job that it asks for.

@@ -4,7 +4,7 @@
 // (docs/adr/0044-run-codec.md). What is usual is done by hand here; whatever else there is goes through protobuf, which
 // stays the judge of what a RunRequest is. Both ways give the same: the unit tests compare them.
 //
-//   RunRequestReader reader(registry, limits.payload_bytes_max);
+//   RunRequestReader reader(directory, limits.payload_bytes_max);
 //   if (!reader.Read(bytes)) ...                              // no RunRequest
 //   for (const RunItem& item : reader.items()) ...
 //
@@ -28,7 +28,7 @@
 
 #include "muster/v1/future_service.pb.h"
 #include "service/core/door/effect.h"
-#include "service/jobs/registry.h"
+#include "service/dispatch/directory.h"
 #include "service/values/id.h"
 #include "service/wire/convert.h"
 #include "service/wire/format.h"
@@ -49,7 +49,8 @@ struct RunItem {
 class RunRequestReader {
  public:
   // Calls with more than `plain_bytes_max` of input are not plain: what refuses them reads messages.
-  RunRequestReader(const jobs::Registry& registry, uint64_t plain_bytes_max) : specs_(registry, plain_bytes_max) {}
+  RunRequestReader(const dispatch::Directory& functions, uint64_t plain_bytes_max)
+      : specs_(functions, plain_bytes_max) {}
   RunRequestReader(const RunRequestReader&) = delete;
   RunRequestReader& operator=(const RunRequestReader&) = delete;
 

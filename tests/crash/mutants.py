@@ -135,9 +135,9 @@ COMMIT_PATH = [
     ),
     Mutant(
         "at-most-once-does-not-wait-for-its-row",
-        "service/runtime/blocking_run.cc",
-        "  if (start_.at_most_once && runner_.journaled()) {\n",
-        "  if (start_.at_most_once && runner_.journaled() && false) {\n",
+        "service/dispatch/pool_place.cc",
+        "  if (start.at_most_once && host_.journaled()) {\n",
+        "  if (start.at_most_once && host_.journaled() && false) {\n",
         CRASH_TARGETS,
         # Only a death between the body's end and the row shows it: many such jobs, and many deaths.
         ["tests/crash/crash_loop", "--kills", "400", "--linearizability", "0", "--patience", "20"],

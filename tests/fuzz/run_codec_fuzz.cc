@@ -11,20 +11,22 @@
 namespace muster::wire {
 namespace {
 
-jobs::Registry& Functions() {
-  static jobs::Registry& registry = *[] {
-    auto* made = new jobs::Registry();  // never dies: the process ends by a signal
+const dispatch::Directory& Functions() {
+  static const dispatch::Directory& directory = *[] {
+    auto* made = new jobs::Registry();  // neither dies: the process ends by a signal
+    auto* served = new dispatch::Directory();
     const auto body = [](jobs::JobContext&, values::Payload input) -> coro::Task<absl::StatusOr<values::Payload>> {
       co_return input;
     };
     for (const char* name : {"echo", "e"})
       MUSTER_CHECK(made->AddAsync(name, "for tests", values::Payload(), body).ok());
+    MUSTER_CHECK(served->ServeAll(*made).ok());
 #if GOOGLE_PROTOBUF_VERSION < 4022000
     google::protobuf::SetLogHandler(nullptr);  // it reports each text that is no UTF-8
 #endif
-    return made;
+    return served;
   }();
-  return registry;
+  return directory;
 }
 
 }  // namespace

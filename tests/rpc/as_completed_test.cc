@@ -130,6 +130,20 @@ TEST_P(AsCompletedRpc, ManyCompletionsComeInBatches) {
   EXPECT_LT(read.messages.size(), 1000u);
 }
 
+TEST_P(AsCompletedRpc, ProgressInWordsThatCannotBeSentIsMended) {
+  const std::string job = Submit(CallOf("mutter"));
+  pb::AsCompletedRequest request = Over({job});
+  request.mutable_progress_interval()->set_nanos(100'000'000);
+  Context context;
+  auto reader = stub_->AsCompleted(&context, request);
+  pb::AsCompletedResponse message;
+  ASSERT_TRUE(reader->Read(&message));
+  EXPECT_EQ(message.progress().at(job).message(), "h\xEF\xBF\xBD");
+  Cancel(job);
+  while (message.end() == pb::WAIT_END_UNSPECIFIED) ASSERT_TRUE(reader->Read(&message));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
 TEST_P(AsCompletedRpc, ProgressOfRunningMembersComesWhenAskedFor) {
   const std::string job = Submit(CallOf("progress"));
   pb::AsCompletedRequest request = Over({job});

@@ -66,6 +66,24 @@ TEST_P(RunRpc, AcceptedIdsComeBeforeTheEndAndCanBeUsedElsewhere) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+// Both are in one message, which the client could not read if it held what the function returned.
+TEST_P(RunRpc, AnOutcomeThatCannotBeSentSpoilsNoOther) {
+  Context context;
+  auto stream = Open(context, Opening());
+  pb::RunRequest request = One(1, CallOf("garbled"));
+  request.add_items()->set_tag(2);
+  *request.mutable_items(1)->mutable_future() = CallOf("echo", "caf\xC3\xA9");
+  ASSERT_TRUE(stream->Write(request));
+  stream->WritesDone();
+  auto done = Drain(*stream);
+  EXPECT_TRUE(stream->Finish().ok());
+  ASSERT_EQ(done.size(), 2u);
+  EXPECT_EQ(done[1].completion().state(), pb::FUTURE_STATE_FAILED);
+  EXPECT_EQ(done[1].completion().outcome().error().type(), "InvalidOutcome");
+  EXPECT_EQ(done[1].completion().outcome().error().kind(), pb::ERROR_KIND_APPLICATION);
+  EXPECT_EQ(done[2].completion().outcome().value().text(), "caf\xC3\xA9");
+}
+
 TEST_P(RunRpc, ABadItemIsRejectedAndTheOthersGoOn) {
   Context context;
   auto stream = Open(context, Opening());

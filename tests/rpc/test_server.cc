@@ -57,6 +57,17 @@ coro::Task<Result> Await(JobContext& context, Payload input) {
   co_return co_await context.AwaitValue(*target);
 }
 
+// Returns text that is no UTF-8.
+coro::Task<Result> Garbled(JobContext&, Payload) { co_return Payload::Text("caf\xE9"); }
+
+// Reports progress in words that are no UTF-8, then runs until it is cancelled.
+coro::Task<Result> Mutter(JobContext& context, Payload) {
+  context.ReportProgress(0.5, "h\xE9");
+  const absl::Status status = co_await context.Sleep(std::chrono::hours(24));
+  if (!status.ok()) co_return status;
+  co_return Payload();
+}
+
 // Reports progress, then runs until it is cancelled.
 coro::Task<Result> Progress(JobContext& context, Payload) {
   context.ReportProgress(0.5, "half");
@@ -84,6 +95,8 @@ void AddFunctions(jobs::Registry& registry, std::atomic<int>& counted) {
   add("fail.on.cancel", &FailOnCancel);
   add("await", &Await);
   add("progress", &Progress);
+  add("garbled", &Garbled);
+  add("mutter", &Mutter);
   std::atomic<int>* const counter = &counted;
   add("count", [counter](JobContext& context, Payload input) -> coro::Task<Result> {
     ++*counter;
@@ -96,6 +109,7 @@ void AddFunctions(jobs::Registry& registry, std::atomic<int>& counted) {
 
 TestServer::TestServer(TestServerOptions options) : options_(std::move(options)) {
   AddFunctions(registry_, counted_);
+  MUSTER_CHECK(directory_.ServeAll(registry_).ok());
   const base::Clock& clock =
       options_.manual_clock ? static_cast<const base::Clock&>(manual_) : static_cast<const base::Clock&>(system_);
   executor::BlockingPool::Options pool;
@@ -114,7 +128,7 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
   server_ = std::make_unique<grpc_front::Server>(std::move(server));
   runtime::Service::Options service;
   service.limits = options_.limits;
-  service_ = std::make_unique<runtime::Service>(service, registry_, server_->loops(), *pool_, clock, observer_);
+  service_ = std::make_unique<runtime::Service>(service, directory_, server_->loops(), *pool_, clock, observer_);
   const absl::Status started = server_->Start(*service_);
   MUSTER_CHECK(started.ok()) << started.ToString();
   server_->SetServing(true);

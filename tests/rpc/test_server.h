@@ -11,6 +11,7 @@
 
 #include "muster/v1/future_service.grpc.pb.h"
 #include "service/base/clock.h"
+#include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/manual_time.h"
 #include "service/grpc/server.h"
@@ -51,6 +52,7 @@ class TestServer {
   metrics::Metrics metrics_;
   std::atomic<int> counted_{0};
   jobs::Registry registry_;
+  dispatch::Directory directory_;
   runtime::NullObserver observer_;
   std::unique_ptr<executor::BlockingPool> pool_;
   std::unique_ptr<grpc_front::Server> server_;

@@ -347,7 +347,7 @@ TEST_P(Unary, ListFunctionsPagesByName) {
   } while (!request.page_token().empty());
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
   EXPECT_EQ(std::count(names.begin(), names.end(), "echo"), 1);
-  EXPECT_EQ(names.size(), 11u);
+  EXPECT_EQ(names.size(), 13u);
 }
 
 TEST_P(Unary, AnOutcomeThatNestsTooDeepForParsersIsLeftOut) {

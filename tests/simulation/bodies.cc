@@ -62,7 +62,7 @@ void World::OnAwaitEnded(const core::AwaitEnded& ended) {
 void World::StartBody(Body& body) {
   if (body.withdrawn) return;  // semantics 7
   body.started = true;
-  const auto view = shards_[body.id.shard]->Get(kNs, body.id, false);
+  const auto view = test::Get(*shards_[body.id.shard], kNs, body.id, false);
   const bool once = view.ok() && view->options != nullptr && view->options->at_most_once;
   if (!body.quick || once) {
     core::JobStarted started;

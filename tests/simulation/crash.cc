@@ -62,7 +62,7 @@ void World::Crash() {
     for (const values::FutureId& id : ids_) {
       const KnownFuture& known = *model_.Find(id);
       if (id.shard != at || !Visible(known)) continue;
-      const auto view = shards_[at]->Get(kNs, id, false);
+      const auto view = test::Get(*shards_[at], kNs, id, false);
       SIM_EXPECT(view.ok(), "a future is lost: " + id.ToText());
       if (values::IsDone(view->state)) model_.OnOutcome(id, view->state, view->outcome);
     }

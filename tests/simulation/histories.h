@@ -19,6 +19,7 @@
 #include "service/store/journal.h"
 #include "tests/linearizability/history.h"
 #include "tests/simulation/random.h"
+#include "tests/support/shard_asks.h"
 
 namespace muster::simulation {
 
@@ -95,8 +96,7 @@ class HistoryWorld {
 
   std::vector<std::unique_ptr<core::Shard>> shards_;
   std::map<std::string, std::string> disk_;
-  const std::vector<values::FunctionId> functions_ = {0};
-  runtime::RowWriter writer_{functions_};
+  runtime::RowWriter writer_;
   store::Batch under_way_;
   bool committing_ = false;
   uint64_t batches_ = 0;

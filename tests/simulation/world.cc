@@ -285,7 +285,7 @@ void World::TakeSome() {
   const Token token = open->first;
   std::vector<core::Completion> taken;
   const core::StreamStatus status =
-      shards_[open->second.shard]->TakeCompletions(token, 1 + random_.Below(4), true, taken);
+      test::TakeCompletions(*shards_[open->second.shard], token, 1 + random_.Below(4), true, taken);
   Trace(fmt::format("take from {}: {}", token, taken.size()));
   model_.OnTaken(token, taken, status, now_);
 }
@@ -324,7 +324,7 @@ void World::DeleteSome() {
   core::Effects out;
   Trace(fmt::format("delete {}.{}", id->shard, id->sequence));
   KnownFuture& future = *model_.Find(*id);
-  const absl::Status status = shards_[id->shard]->Delete(kNs, *id, now_, out);
+  const absl::Status status = test::Delete(*shards_[id->shard], kNs, *id, now_, out);
   Commit(id->shard, out);
   SIM_EXPECT(status.ok() == IsDone(future.state), "a live future was deleted, or a done one was not");
   future.deleted = status.ok();
@@ -334,10 +334,10 @@ void World::DeleteSome() {
 void World::LookAround() {
   for (const FutureId& id : ids_) {
     const KnownFuture& future = *model_.Find(id);
-    const auto view = shards_[id.shard]->Get(kNs, id, false);
+    const auto view = test::Get(*shards_[id.shard], kNs, id, false);
     SIM_EXPECT(view.ok() == Visible(future), "Get sees what is gone, or does not see what is there");
     if (view.ok()) SIM_EXPECT(view->state == future.state, "Get sees another state");
-    SIM_EXPECT(!shards_[id.shard]->Get(kOtherNs, id, false).ok(), "another namespace sees a future");
+    SIM_EXPECT(!test::Get(*shards_[id.shard], kOtherNs, id, false).ok(), "another namespace sees a future");
   }
   for (size_t at = 0; at < shards_.size(); ++at) {
     core::ListFutures query;
@@ -345,7 +345,7 @@ void World::LookAround() {
     query.max = 3;
     size_t listed = 0;
     do {
-      listed += shards_[at]->List(query, &query.after_sequence).size();
+      listed += test::List(*shards_[at], query, &query.after_sequence).size();
     } while (query.after_sequence != 0);
     size_t expected = 0;
     for (const FutureId& id : ids_) expected += id.shard == at && Visible(*model_.Find(id));
@@ -393,7 +393,7 @@ void World::Absorb(size_t shard, core::Effects& out, bool ticked) {
   for (core::Effect& effect : out) {
     const auto* changed = std::get_if<core::Changed>(&effect);
     if (changed == nullptr || !IsDone(changed->to)) continue;
-    const auto view = shards_[shard]->Get(kNs, changed->id, false);
+    const auto view = test::Get(*shards_[shard], kNs, changed->id, false);
     if (view.ok()) model_.OnOutcome(changed->id, view->state, view->outcome);
   }
   model_.CheckWaits(shard, now_, ticked);
@@ -473,8 +473,9 @@ void World::Deliver(size_t from, size_t to) {
   core::ShardMessage message = std::move(queue.front());
   queue.pop_front();
   --under_way_;
-  Trace(fmt::format("message {} from {} to {}: target {}.{}", static_cast<int>(message.kind), from, to,
-                    message.target.shard, message.target.sequence));
+  const values::FutureId target = std::visit([](const auto& each) { return each.link.target; }, message);
+  Trace(
+      fmt::format("message {} from {} to {}: target {}.{}", message.index(), from, to, target.shard, target.sequence));
   if (random_.OneIn(16)) {  // and once more, long after
     const base::Instant late = std::max(last_arrival_[{from, to}], now_ + seconds(2));
     last_arrival_[{from, to}] = late;
@@ -564,7 +565,7 @@ void World::CheckEmpty() {
   SIM_EXPECT(awaiting_.empty(), "an await was never ended");
   for (const auto& shard : shards_) {
     shard->CheckInvariants();
-    const core::ShardStats stats = shard->Stats();
+    const core::ShardStats stats = shard->Ask(core::GetStats());
     const uint64_t left = stats.futures + stats.pending + stats.waits + stats.streams + stats.calls + stats.links +
                           stats.pins + stats.request_ids + stats.groups + stats.timers;
     SIM_EXPECT(left == 0, fmt::format("left behind: {} futures, {} waits, {} streams, {} calls, {} links, {} pins, {} "

@@ -5,7 +5,8 @@ usage: clang_tidy.py --tool PROGRAM --build FOLDER --cache FOLDER [--jobs N] FIL
 
 A file's verdict depends on the program, .clang-tidy, the compile command and the contents of the file and of each
 header that the build recorded for it; a pass is remembered by a hash of all that. Headers of the system count by path
-alone. Failures are never remembered. Exits 1 if any file has a finding.
+alone. Failures are never remembered. Files are read without precompiled headers, which are another compiler's and
+would hide a missing #include. Exits 1 if any file has a finding.
 """
 
 import argparse
@@ -17,6 +18,9 @@ import re
 import subprocess
 import sys
 
+# What a compile command has for its precompiled header, and for g++ alone.
+PRECOMPILED = re.compile(r" (?:-Winvalid-pch|-fpch-preprocess|--param=ggc\S+|(?:-Xclang )?-fno-pch-timestamp"
+                         r"|(?:-Xclang -include-pch -Xclang \S+ )?(?:-Xclang )?-include (?:-Xclang )?\S*cmake_pch\S*)(?= )")
 NOISE = re.compile(r"^(\d+ warnings? (generated|treated)|Suppressed \d+ warnings|Use -header-filter)")
 
 
@@ -48,6 +52,18 @@ class Hashes:
         return self._known[path]
 
 
+def plain_commands(build, folder):
+    """The build's compile commands without precompiled headers, by file; they are written to the folder too."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as stream:
+        entries = json.load(stream)
+    for entry in entries:
+        entry["command"] = PRECOMPILED.sub("", entry["command"])
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as stream:
+        json.dump(entries, stream)
+    return entries
+
+
 def key_of(entry, headers, hashes, root, common):
     digest = hashlib.sha256(common.encode())
     digest.update(entry["command"].encode())
@@ -73,8 +89,8 @@ def main():
     hashes = Hashes()
     common = version + hashes.of(os.path.join(root, ".clang-tidy"))
     headers = recorded_headers(arguments.build)
-    with open(os.path.join(arguments.build, "compile_commands.json"), encoding="utf-8") as stream:
-        commands = {os.path.relpath(entry["file"], root): entry for entry in json.load(stream)}
+    plain = os.path.join(arguments.cache, "commands")
+    commands = {os.path.relpath(entry["file"], root): entry for entry in plain_commands(arguments.build, plain)}
 
     def check(file):
         entry = commands[file]
@@ -84,7 +100,7 @@ def main():
         if recorded is not None and os.path.exists(stamp):
             return file, 0, "", True
         done = subprocess.run(
-            [arguments.tool, "-p", arguments.build, "--quiet", "--warnings-as-errors=*",
+            [arguments.tool, "-p", plain, "--quiet", "--warnings-as-errors=*",
              "--extra-arg=-Wno-unknown-warning-option", file],
             capture_output=True, text=True,
         )

@@ -27,12 +27,13 @@ ARROWS = {
     "metrics": {"base"},
     "jobs": {"base", "coro", "executor", "values", "core"},
     "functions": {"base", "coro", "executor", "values", "core", "jobs"},
-    "runtime": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs"},
-    "wire": {"base", "values", "core", "jobs"},
-    "verbs": {"base", "coro", "values", "core", "jobs", "runtime", "wire"},
+    "dispatch": {"base", "coro", "executor", "values", "core", "jobs"},
+    "runtime": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "dispatch"},
+    "wire": {"base", "values", "core", "jobs", "dispatch"},
+    "verbs": {"base", "coro", "values", "core", "jobs", "dispatch", "runtime", "wire"},
     "grpc": {"base", "coro", "executor", "values", "runtime", "wire", "verbs"},
     "http": {"base"},
-    "app": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "functions", "runtime", "verbs", "grpc", "http"},
+    "app": {"base", "coro", "executor", "values", "core", "store", "rows", "jobs", "dispatch", "functions", "runtime", "verbs", "grpc", "http"},
 }
 # metrics is usable everywhere but where a count would be a side effect (the core's effects say what happened) or an
 # arrow in a circle.
@@ -43,6 +44,29 @@ CLIENT_MAY_USE = {"base", "coro", "executor"}
 COMMAND_MAY_USE = CLIENT_MAY_USE | {"store", "rows", "values", "core", "audit"}
 
 LINES_MAX = 700
+# Below service/ and client/cpp: of a file, of the conductor's two files, and of the C++ files that lie flat in a folder.
+SERVICE_LINES_MAX = 500
+CONDUCTOR_LINES_MAX = 250
+FOLDER_FILES_MAX = 20
+
+# The rooms of service/core, from the bottom: a header may use its own room and those before it.
+CORE_ROOMS = ["door", "futures", "interest", "record", "kinds", "objects"]
+# Of the files above the rooms: what every header may use, what a source may call, and what a kind's header may too.
+CORE_LEAVES = {"shard_options.h"}
+CORE_CALLED = {"turn.h", "completion.h"}
+# What the rest of the service may use of the core.
+CORE_OPEN = re.compile(r"service/core/(?:door/|shard\.h|shard_options\.h|kinds/kind\.h|record/(?:record|damage)\.h)")
+
+# Rules that are run and shown but fail nothing yet, with what has to happen first.
+PENDING = {
+    "core-rooms": "the core is still being divided into its rooms",
+    "core-door": "the core is still being divided into its rooms",
+    "kinds": "the core is still being divided into its rooms",
+    "void-pointer": "the core is still being divided into its rooms",
+    "limits": "the list of limits is being made",
+    "service-lines": "the core is still being divided into its rooms",
+    "flat": "runtime, app, functions and core are being divided",
+}
 
 # (rule, path pattern, reason). A pattern is matched against the path from the root.
 ALLOWED = [
@@ -52,6 +76,7 @@ ALLOWED = [
     ("unit-sleep", "tests/unit/app/tls_test.cc", "gRPC looks at its certificates once a second"),
     ("thread", "service/base/*", "base::Thread is made here"),
     ("grpc", "service/jobs/json.cc", "JSON payloads are google.protobuf.Value, read lazily by jobs"),
+    ("flat", "service/base", "22 small things, each a word of its own; what joins them goes elsewhere"),
     ("words", "tests/tidy/*", "the rule itself and its test"),
     ("workplace", "tests/tidy/*", "the rule itself and its test"),
 ]
@@ -187,6 +212,62 @@ def lines(file):
         yield len(file.lines), f"{len(file.lines)} lines; a file has at most {LINES_MAX}"
 
 
+def service_lines(file):
+    """What people read most stays readable in one sitting; the conductor of the core most of all."""
+    if file.is_cpp and file.under("service", "client/cpp"):
+        most = CONDUCTOR_LINES_MAX if file.path in ("service/core/shard.h", "service/core/shard.cc") else SERVICE_LINES_MAX
+        if len(file.lines) >= most:
+            yield len(file.lines), f"{len(file.lines)} lines; this file has fewer than {most}"
+
+
+def core_rooms(file):
+    """Headers of the core's rooms follow the rooms' order; a source may call upwards, but only a kind or through the turn."""
+    if not file.under("service/core"):
+        return
+    own, _, name = file.path.removeprefix("service/core/").rpartition("/")
+    if not own:
+        return
+    own = own.split("/")[0]
+    if own not in CORE_ROOMS:
+        yield 1, f"service/core/{own} is none of the rooms {', '.join(CORE_ROOMS)}"
+        return
+    below = CORE_ROOMS[: CORE_ROOMS.index(own) + 1]
+    calls = name.endswith(".cc") or own in ("kinds", "objects")
+    for number, _, included in file.includes:
+        if not included.startswith("service/core/"):
+            continue
+        room, _, used = included.removeprefix("service/core/").rpartition("/")
+        if not room:
+            fine = used in CORE_LEAVES or calls and used in CORE_CALLED
+        else:
+            fine = room.split("/")[0] in (below + ["kinds"] if name.endswith(".cc") else below)
+        if not fine:
+            yield number, f"service/core/{own} must not include {included}"
+
+
+def core_door(file):
+    """The rest of the service speaks to the core through its door, the conductor and the form of its records."""
+    if file.under("service", "client") and not file.under("service/core"):
+        for number, _, included in file.includes:
+            if included.startswith("service/core/") and not CORE_OPEN.match(included):
+                yield number, f"{included} is the core's own; outside it is known by its door"
+
+
+def kinds(file):
+    """What differs by the kind of a future stands in its row of the table, service/core/kinds: nobody else switches."""
+    if file.under("service") and not file.under("service/core/kinds", "service/wire"):
+        yield from search_code(file, re.compile(r"\bcase\s+(?:\w+::)*FutureKind::\w+"), "{}: a row of service/core/kinds")
+    if file.under("service/core") and not file.under("service/core/kinds"):
+        pattern = re.compile(r"\bstatic_cast<[^<>]*>\((?:\w+(?:\.|->))*(?:future_)?kind\)")
+        yield from search_code(file, pattern, "{}: ask the kind's row, service/core/kinds")
+
+
+def void_pointer(file):
+    """An owner is a type."""
+    if file.under("service/core"):
+        yield from search_code(file, re.compile(r"\bvoid\s*\*"), "{}: a variant, or a type of its own")
+
+
 def words(file):
     """Work is done, or written down as an issue; not promised in the source."""
     pattern = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
@@ -219,6 +300,11 @@ RULES = {
     "unit-sleep": unit_sleep,
     "pragma-once": pragma_once,
     "lines": lines,
+    "service-lines": service_lines,
+    "core-rooms": core_rooms,
+    "core-door": core_door,
+    "kinds": kinds,
+    "void-pointer": void_pointer,
     "words": words,
     "workplace": workplace,
 }
@@ -244,7 +330,52 @@ def listed(paths, read):
                 yield path, 1, "no CMakeLists.txt lists it"
 
 
-TREE_RULES = {"readme": lambda paths, _: readmes(paths), "listed": listed}
+def flat(paths):
+    """A folder holds what one can take in at a glance; what is more is divided."""
+    counts = {}
+    for path in paths:
+        if path.startswith(("service/", "client/cpp/")) and path.endswith(CPP):
+            folder = os.path.dirname(path)
+            counts[folder] = counts.get(folder, 0) + 1
+    for folder, count in sorted(counts.items()):
+        if count > FOLDER_FILES_MAX:
+            yield folder, 1, f"{count} C++ files lie here; a folder has at most {FOLDER_FILES_MAX}"
+
+
+LIMITS, LIMITS_WIRE, LIMITS_PAGE = (
+    "service/values/limits.h", "proto/muster/v1/future_service.proto", "docs/reference/configuration.md")
+LIMIT = re.compile(r"^\s*X\((\w+),", re.MULTILINE)
+WIRE_LIMITS = re.compile(r"^message Limits \{(.*?)^\}", re.MULTILINE | re.DOTALL)
+WIRE_FIELD = re.compile(r"^\s*[\w.]+ (\w+) = \d+;", re.MULTILINE)
+LIMIT_OPTION = re.compile(r"""["']limits\.(\w+)""")
+
+
+def limits(paths, read):
+    """A limit stands in MUSTER_LIMITS; the wire has a field of its name, its page a row, and no other file lists it."""
+    if LIMITS not in paths:
+        return
+    names = LIMIT.findall(read(LIMITS))
+    if not names:
+        yield LIMITS, 1, "no list MUSTER_LIMITS(X) of rows X(name, ...)"
+        return
+    message = WIRE_LIMITS.search(read(LIMITS_WIRE)) if LIMITS_WIRE in paths else None
+    fields = WIRE_FIELD.findall(message[1]) if message else []
+    for name in sorted(set(names) - set(fields)):
+        yield LIMITS_WIRE, 1, f"message Limits has no {name}, which {LIMITS} lists"
+    for name in sorted(set(fields) - set(names)):
+        yield LIMITS, 1, f"no {name}, which message Limits of the protocol has"
+    page = read(LIMITS_PAGE) if LIMITS_PAGE in paths else ""
+    for name in names:
+        if f"limits.{name}" not in page:
+            yield LIMITS_PAGE, 1, f"no limits.{name}, which {LIMITS} lists"
+    for path in sorted(paths):
+        if path.startswith("service/") and path.endswith(CPP) and path != LIMITS:
+            named = sorted(set(LIMIT_OPTION.findall(read(path))) & set(names))
+            if named:
+                yield path, 1, f"names limits.{named[0]}; options of limits are made from the list in {LIMITS}"
+
+
+TREE_RULES = {"readme": lambda paths, _: readmes(paths), "listed": listed, "flat": lambda paths, _: flat(paths), "limits": limits}
 
 
 def is_allowed(rule, path):
@@ -277,7 +408,8 @@ def check(root):
 
     breaches = []
     for name, rule in TREE_RULES.items():
-        breaches += [(path, number, name, message) for path, number, message in rule(set(paths), read)]
+        breaches += [(path, number, name, message) for path, number, message in rule(set(paths), read)
+                     if not is_allowed(name, path)]
     for path in paths:
         try:
             file = File(path, read(path))
@@ -293,11 +425,11 @@ def main(arguments):
     root = arguments[0] if arguments else "."
     breaches = check(root)
     for path, number, rule, message in breaches:
-        print(f"{path}:{number}: {rule}: {message}")
-    broken = {rule for _, _, rule, _ in breaches}
+        print(f"{path}:{number}: {rule}: {message}{' (pending)' if rule in PENDING else ''}")
+    broken = {rule for _, _, rule, _ in breaches} - set(PENDING)
     rules = len(RULES) + len(TREE_RULES)
     print(f"{rules - len(broken)} passed, {len(broken)} failed, 0 skipped")
-    return 1 if breaches else 0
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

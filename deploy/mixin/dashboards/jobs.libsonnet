@@ -40,6 +40,11 @@ local promql = import '../lib/promql.libsonnet';
             p.query(perFunction('muster_job_run_seconds_sum'), '{{function}}'),
           ]) + p.stacked,
         ] },
+        { title: 'Waiting', panels: [
+          p.timeseries('Nobody serves their function', 'Jobs that are due and wait because no server has their function: one that was there before an upgrade or a change of the configuration. The log of the last start names the functions.', 'short', [
+            p.query('sum by (instance) (muster_futures_unserved{@})', '{{instance}}'),
+          ]),
+        ] },
         { title: 'Outcome', panels: [
           p.timeseries('Failed', 'Jobs that failed each second: errors of the function, timeouts, and jobs interrupted by a crash that may run only once.', 'ops', [
             p.query(perFunction('muster_futures_done_total', ', state="failed"'), '{{function}}'),

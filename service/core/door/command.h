@@ -63,6 +63,13 @@ struct JobProgress {
   std::string message;
 };
 
+// Whoever ran it is gone and will not say what came of it (semantics 104). The job runs again with its attempt raised;
+// one that may run once only, or had been asked to end, ends instead.
+struct JobLost {
+  FutureId id;
+  uint32_t attempt = 1;
+};
+
 // Ids or a group; exactly one of them.
 struct FutureSet {
   std::vector<FutureId> ids;
@@ -74,6 +81,13 @@ struct Cancel {
   NamespaceId ns = 0;
   FutureSet set;
   std::string message;
+};
+
+// Forgets done futures before their time.
+struct Delete {
+  Token token = kNoToken;
+  NamespaceId ns = 0;
+  std::vector<FutureId> ids;
 };
 
 // A running body takes one of its own cancels back (semantics 9, 10).
@@ -90,6 +104,9 @@ struct Await {
   FutureId job;
   uint32_t attempt = 1;
   FutureId target;
+  // The message of a cancel that the body has not met yet. It goes to the target, unless that is done already: an await
+  // of what is done does not suspend, and delivers no cancel.
+  std::optional<std::string> pending_cancel;
 };
 
 // The members of one wait that live in this shard. A wait over several shards is one of these on each plus a merge.
@@ -117,30 +134,6 @@ struct AttachStream {
 // Ends a wait, stream or attached call early; no answer follows. Unknown tokens are ignored (it may just have ended).
 struct Detach {
   Token token = kNoToken;
-};
-
-// Between shards. Each may arrive twice; (subscriber, index) tells a repetition.
-struct ShardMessage {
-  enum class Kind : uint8_t {
-    kSubscribe,     // to the member's shard: tell `subscriber` when `target` is done; pins the target
-    kSubscribed,    // back: found (with `completion` when done already) or refused
-    kSettled,       // back: the member is done
-    kUnsubscribe,   // to the member's shard: drop link and pin
-    kCancelMember,  // to the member's shard: cancel `times` times with `message`
-  };
-  Kind kind;
-  FutureId target;
-  FutureId subscriber;  // a combinator, or a job that awaits
-  uint32_t index = 0;   // which member of it; for an awaiting job its await's count
-  NamespaceId ns = 0;
-  uint32_t times = 1;   // kCancelMember: of all so far, so that a repetition adds nothing; kSettled: how many took
-  uint32_t depth = 0;   // kSubscribed: how deep the target nests; kCancelMember: shards it came through
-  uint64_t walk = 0;    // kCancelMember: which cancel this is a part of, so that it ends in a circle of awaits
-  bool relink = false;  // kSubscribe: sent again after a restart, so a target that was deleted meanwhile is found too
-  std::string message;
-  int refusal = -1;  // kSubscribed: -1, or the base::Reason as a number
-  State state = State::kPending;
-  OutcomeRef outcome;
 };
 
 }  // namespace muster::core

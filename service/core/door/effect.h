@@ -12,6 +12,7 @@
 
 #include "service/base/clock.h"
 #include "service/core/door/command.h"
+#include "service/core/door/message.h"
 
 namespace muster::core {
 
@@ -63,6 +64,7 @@ struct AwaitEnded {
   FutureId job;
   absl::Status refusal;  // not OK: SELF_AWAIT, FUTURE_NOT_FOUND ...; then `completion` is empty
   Completion completion;
+  bool met_cancel = false;  // the pending cancel has been spent; otherwise it is still pending
 };
 
 // --- Answers --------------------------------------------------------------------------------------------------------
@@ -88,6 +90,11 @@ struct CancelAnswered {
   Token token = kNoToken;
   absl::Status refusal;                                    // of the whole: the shard is frozen
   std::vector<std::pair<FutureId, CancelEffect>> effects;  // for ids: in the order asked; for a group: its live members
+};
+struct Deleted {
+  Token token = kNoToken;
+  absl::Status refusal;                // of the whole: the shard is frozen
+  std::vector<absl::Status> statuses;  // one an id, in the order asked; NOT_DONE for a live one
 };
 struct WaitEnded {
   Token token = kNoToken;
@@ -155,7 +162,7 @@ struct GraceExpired {
 
 using Effect =
     std::variant<StartJob, WithdrawJob, CancelJob, AwaitEnded, Submitted, CallEnded, PromiseSettled, CancelAnswered,
-                 WaitEnded, StreamAttached, StreamReady, SendToShard, Changed, Dropped, GraceExpired>;
+                 Deleted, WaitEnded, StreamAttached, StreamReady, SendToShard, Changed, Dropped, GraceExpired>;
 
 // Reused between batches: clear() keeps the capacity.
 using Effects = std::vector<Effect>;

@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "service/base/clock.h"
-#include "service/core/door/command.h"
+#include "service/core/door/values.h"
+#include "service/core/futures/facts.h"
 
 namespace muster::core {
 
@@ -28,17 +29,6 @@ struct RequestRecord {
   OutcomeRef elsewhere_outcome;
 
   friend bool operator==(const RequestRecord&, const RequestRecord&) = default;
-};
-
-// Cancels that another shard's combinator or job has sent to a future of this one, counted so that the same sum sent
-// again adds nothing.
-struct RemoteCancelRecord {
-  FutureId subscriber;
-  uint32_t index = 0;
-  uint32_t seen = 0;
-  uint32_t taken = 0;
-
-  friend bool operator==(const RemoteCancelRecord&, const RemoteCancelRecord&) = default;
 };
 
 struct MemberRecord {
@@ -78,33 +68,16 @@ struct CombinatorRecord {
   friend bool operator==(const CombinatorRecord&, const CombinatorRecord&) = default;
 };
 
-struct FutureRecord {
+struct FutureRecord : Facts {
   FutureId id;
-  NamespaceId ns = 0;
-  FutureKind kind = FutureKind::kJob;
-  State state = State::kPending;
-  FunctionId function = 0;
-  FunctionKind function_kind = FunctionKind::kAsync;
-  uint32_t attempt = 0;
-  uint32_t cancelling = 0;
-  base::Instant create_time, start_time = base::kNever, end_time = base::kNever, cancel_time = base::kNever;
   base::Instant due = base::kNever;  // what its timer is set for, whatever that means in its state
-  base::Duration retention{0};
-  uint64_t completion_sequence = 0;
-  bool hidden = false;
-  bool expired = false;
-  bool drop_when_delivered = false;
-  bool retrieved = false;
-  bool run_timed_out = false;
-  bool cancel_missed = false;
-  std::string cancel_message;              // of a running job that was asked to end
-  std::string settle_request_id;           // of a promise
-  std::shared_ptr<const Options> options;  // null: all defaults
+  std::string cancel_message;        // of a running job that was asked to end
+  std::string settle_request_id;     // of a promise
   std::vector<RequestRecord> requests;
   std::vector<RemoteCancelRecord> remote_cancels;
   std::optional<CombinatorRecord> combinator;  // gather, shield, wait_for
-  // Null until done, and for a gather that succeeded: its members' outcomes are its own, and are not kept twice.
-  OutcomeRef outcome;
+  // `outcome` is null until done, and for a gather that succeeded: its members' outcomes are its own, and are not kept
+  // twice.
 };
 
 // Numbers that only grow. A shard goes on well above what is recorded here, so that what was handed out without being

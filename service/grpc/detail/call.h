@@ -22,7 +22,6 @@
 
 #include "service/base/function.h"
 #include "service/base/intrusive_list.h"
-#include "service/coro/event.h"
 #include "service/grpc/detail/tag.h"
 #include "service/metrics/metrics.h"
 #include "service/verbs/rpc.h"
@@ -39,11 +38,9 @@ struct LoopCalls;
 struct CallsShared : verbs::Shared {
   CallsShared(const verbs::ServerInfo& i, int64_t max, metrics::Metrics* m) : Shared(i, m), running_max(max) {}
   const int64_t running_max;
-  std::atomic<int64_t> running{0};   // calls that have started and not ended; a plain count
-  std::atomic<bool> serving{false};  // what health says; stored by SetServing, loaded by the loops
+  std::atomic<int64_t> running{0};  // calls that have started and not ended; a plain count
   // There is TLS, and a listener without it for probes: what comes in by that one may ask for health alone.
   bool plaintext_is_for_probes = false;  // set before the loops run
-  std::atomic<bool> alive{true};         // what health says of "live"; stored by SetDead, loaded by the loops
 };
 
 class CallBase : private coro::Runnable {
@@ -111,12 +108,17 @@ class CallBase : private coro::Runnable {
   MemberTag<&CallBase::OnFinished> finished_tag_{*this};
 };
 
+// When a method's calls reach its handler.
+enum class Answers {
+  kWhenOpen,  // once the service has recovered
+  kAlways,    // before that too, and on a listener that is for probes
+};
+
 // One method on one loop: makes and pools its calls.
 class Method {
  public:
-  // `always`: answered while the service recovers, too.
-  Method(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics, bool always)
-      : loop_(loop), name_(name), always_(always), metrics_(metrics) {}
+  Method(LoopCalls& loop, std::string_view name, metrics::RpcMetrics metrics, Answers answers)
+      : loop_(loop), name_(name), answers_(answers), metrics_(metrics) {}
   virtual ~Method() = default;
 
   // Posts one accept. With the first call `accepts` of them, which then stay: the packaged gRPC is built with
@@ -128,7 +130,7 @@ class Method {
   void Replace();
   void Recycle(CallBase& call);
   std::string_view name() const { return name_; }
-  bool always() const { return always_; }
+  bool always() const { return answers_ == Answers::kAlways; }
   metrics::RpcMetrics& rpc_metrics() { return metrics_; }
 
  protected:
@@ -138,7 +140,7 @@ class Method {
  private:
   static constexpr size_t kFreeMax = 256;
   const std::string_view name_;  // of a literal
-  const bool always_;
+  const Answers answers_;
   metrics::RpcMetrics metrics_;
   std::vector<std::unique_ptr<CallBase>> free_;
   int unposted_ = 0;
@@ -158,7 +160,6 @@ struct LoopCalls : verbs::PerLoop {
   runtime::Service* service = nullptr;  // set before the first accept
   std::vector<std::unique_ptr<Method>> methods;
   base::IntrusiveList<CallBase, &CallBase::running_hook> running;
-  coro::Event health_changed;  // pulsed
   bool draining = false;
   int64_t live = 0;                      // posted accepts included
   base::UniqueFunction<void()> on_idle;  // called once, when draining and no call is left

@@ -242,7 +242,7 @@ TEST_F(AuditTest, ShieldsHaveOneMember) {
   shield.kind = values::FutureKind::kShield;
   PutFuture(shield);
   PutMembers(IdAt(1, 2), {{{IdAt(1, 1), 1}, {IdAt(1, 1), 1}}, {}});
-  ExpectDamage("a shield of 2 futures");
+  ExpectDamage("a shield: it has a wrong number of members");
 }
 
 TEST_F(AuditTest, NumbersOfNoNamespaceAndNoFunction) {
@@ -265,15 +265,15 @@ TEST_F(AuditTest, StatesThatDoNotFit) {
   core::FutureRecord job = Done(Job(IdAt(1, 1)));
   job.outcome = nullptr;
   PutFuture(job);
-  ExpectDamage("it is done and has no outcome");
+  ExpectDamage("state and outcome disagree");
   job = Done(Job(IdAt(1, 1)));
   job.completion_sequence = 0;
   PutFuture(job);
-  ExpectDamage("the number of its end");
+  ExpectDamage("its end has no number");
   job = Job(IdAt(1, 1));
   job.state = values::State::kPending;
   PutFuture(job);
-  ExpectDamage("a job is never in this state");
+  ExpectDamage("a job: its state does not fit its kind");
 }
 
 TEST_F(AuditTest, MuchDamageIsCountedAndNotListedWhole) {

@@ -21,7 +21,7 @@ TEST_F(CoreTest, AwaitingWhatIsDoneIsAnsweredAtOnce) {
   const FutureId job = Running({OnCancel::kIgnore});
   const Token await = AwaitIn(job, promise);
   EXPECT_EQ(awaits.at(await).completion.state, State::kFailed);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, AJobThatAwaitsItselfIsRefused) {  // semantics 15
@@ -188,7 +188,7 @@ TEST_F(CoreTest, AnAwaitIsAnsweredWhenItsJobEnds) {
   CancelOne(job);  // the future has ended; the thread still stands in Await
   EXPECT_EQ(awaits.at(await).completion.state, State::kCancelled);
   EXPECT_EQ(StateOf(promise), State::kPending);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, TheRunTimeoutCancelsWhatIsAwaited) {  // semantics 12, 57
@@ -210,6 +210,37 @@ TEST_F(CoreTest, AnAwaitCanBeWithdrawn) {
   Leave(await);
   Settle(promise, Text(""));
   EXPECT_EQ(awaits.count(await), 0u);
+}
+
+TEST_F(CoreTest, APendingCancelMeetsNoAwaitOfWhatIsDone) {  // semantics 12
+  const FutureId promise = Promise();
+  Settle(promise, Text("v"));
+  const FutureId job = Running({OnCancel::kIgnore});
+  const Token await = AwaitIn(job, promise, "why");
+  EXPECT_EQ(awaits.at(await).completion.state, State::kSucceeded);
+  EXPECT_FALSE(awaits.at(await).met_cancel);
+}
+
+TEST_F(CoreTest, APendingCancelGoesToWhatIsAwaited) {  // semantics 8, 12
+  const FutureId inner = Running();
+  const FutureId job = Running({OnCancel::kIgnore});
+  const Token await = AwaitIn(job, inner, "why");
+  EXPECT_EQ(awaits.count(await), 0u) << "the inner may swallow it";
+  Quiesce();
+  EXPECT_EQ(awaits.at(await).completion.outcome->error->message, "why");
+  EXPECT_TRUE(awaits.at(await).met_cancel);
+  EXPECT_EQ(Get(inner).cancelling, 1u);
+}
+
+// A gather whose members are done refuses, before it has been told of the last.
+TEST_F(CoreTest, APendingCancelThatIsRefusedReachesTheBody) {  // semantics 8
+  const FutureId a = Promise();
+  const FutureId gather = Gather({a, Promise()});
+  const FutureId shield = Shield(gather);
+  const FutureId job = Running({OnCancel::kIgnore});
+  const Token await = AwaitIn(job, shield, "why");
+  EXPECT_EQ(awaits.at(await).completion.state, State::kCancelled);
+  EXPECT_EQ(StateOf(gather), State::kPending);
 }
 
 }  // namespace

@@ -15,13 +15,13 @@ class CallTest : public CoreTest {
 
 TEST_F(CallTest, ACallIsAnsweredAndDropped) {
   const Submitted answer = Answer(CallOf(JobOf(FunctionKind::kAsync)));
-  EXPECT_EQ(shard.Stats().calls, 1u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).calls, 1u);
   End(answer.id, Text("result"));
   EXPECT_EQ(calls.at(answer.token).outcome->value.body(), "result");
   ASSERT_EQ(dropped.size(), 1u);
   EXPECT_FALSE(dropped[0].unretrieved);
   EXPECT_EQ(WhyNot(answer.id), base::Reason::kFutureExpired);
-  EXPECT_EQ(shard.Stats().calls, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).calls, 0u);
   EXPECT_EQ(bytes, 0);
 }
 
@@ -49,7 +49,7 @@ TEST_F(CallTest, AnAbandonedCallRunsOnAndIsKeptAWhile) {  // semantics 98
   const Submitted answer = Answer(CallOf(JobOf(FunctionKind::kAsync)));
   Start(answer.id);
   Leave(answer.token);
-  EXPECT_EQ(shard.Stats().calls, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).calls, 0u);
   EXPECT_EQ(StateOf(answer.id), State::kRunning);
   EXPECT_EQ(Get(answer.id).cancelling, 0u);
   End(answer.id, Text("kept"));
@@ -78,7 +78,7 @@ TEST_F(CallTest, ACalledCombinatorIsAnsweredToo) {
   const Submitted answer = Answer(CallOf(spec));
   Settle(a, Text("1"));
   EXPECT_EQ(calls.at(answer.token).outcome->gathered.size(), 1u);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "service/base/reason.h"
 #include "service/core/shard.h"
+#include "tests/support/shard_asks.h"
 
 namespace muster::core {
 
@@ -114,6 +115,12 @@ class CoreTest : public testing::Test {
     command.id = id;
     Run([&] { shard.Apply(command, now, out); });
   }
+  void Lose(FutureId id, uint32_t attempt = 1) {
+    JobLost command;
+    command.id = id;
+    command.attempt = attempt;
+    Run([&] { shard.Apply(command, now, out); });
+  }
   void End(FutureId id, OutcomeRef outcome) {
     JobEnded command;
     command.id = id;
@@ -142,8 +149,9 @@ class CoreTest : public testing::Test {
     return effects;
   }
   CancelEffect CancelOne(FutureId id, std::string message = "") { return CancelAll({id}, std::move(message)).at(0); }
-  Token AwaitIn(FutureId job, FutureId target) {
+  Token AwaitIn(FutureId job, FutureId target, std::optional<std::string> pending_cancel = std::nullopt) {
     Await command;
+    command.pending_cancel = std::move(pending_cancel);
     const Token token = command.token = ++last_token;
     command.ns = kNs;
     command.job = job;
@@ -178,7 +186,7 @@ class CoreTest : public testing::Test {
   }
   std::vector<FutureId> Take(Token stream, size_t max = 1000) {
     taken.clear();
-    status = shard.TakeCompletions(stream, max, true, taken);
+    status = test::TakeCompletions(shard, stream, max, true, taken);
     shard.CheckInvariants();
     std::vector<FutureId> ids;
     for (const Completion& completion : taken) ids.push_back(completion.id);
@@ -190,7 +198,7 @@ class CoreTest : public testing::Test {
     Run([&] { shard.Apply(command, now, out); });
   }
   FutureView Get(FutureId id) {
-    const auto view = shard.Get(kNs, id, false);
+    const auto view = test::Get(shard, kNs, id, false);
     EXPECT_TRUE(view.ok()) << view.status();
     return view.ok() ? *view : FutureView();
   }
@@ -209,7 +217,7 @@ class CoreTest : public testing::Test {
     EXPECT_TRUE(reason.has_value()) << refusal;
     return reason.value_or(base::Reason::kInternal);
   }
-  base::Reason WhyNot(FutureId id) { return WhyNot(shard.Get(kNs, id, false).status()); }
+  base::Reason WhyNot(FutureId id) { return WhyNot(test::Get(shard, kNs, id, false).status()); }
 
   // --- Time ---------------------------------------------------------------------------------------------------------
   void Advance(base::Duration by) {
@@ -234,7 +242,7 @@ class CoreTest : public testing::Test {
     scripts.clear();
     Quiesce();
     Advance(std::chrono::hours(24 * 40));
-    const ShardStats stats = shard.Stats();
+    const ShardStats stats = shard.Ask(core::GetStats());
     EXPECT_EQ(stats.futures, 0u);
     EXPECT_EQ(stats.waits, 0u);
     EXPECT_EQ(stats.streams, 0u);
@@ -291,6 +299,7 @@ class CoreTest : public testing::Test {
   void Keep(CallEnded& e) { calls[e.token] = e.completion; }
   void Keep(PromiseSettled& e) { settled[e.token] = e; }
   void Keep(CancelAnswered& e) { cancels[e.token] = e; }
+  void Keep(Deleted&) {}
   void Keep(WaitEnded& e) {
     EXPECT_EQ(waits.count(e.token), 0u) << "a wait ends once";
     waits[e.token] = e;

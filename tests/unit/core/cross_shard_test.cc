@@ -133,8 +133,9 @@ class CrossShardTest : public testing::TestWithParam<bool> {
     Do(id.shard, std::move(command));
     return effects.at(token);
   }
-  Token AwaitIn(FutureId job, FutureId target) {
+  Token AwaitIn(FutureId job, FutureId target, std::optional<std::string> pending_cancel = std::nullopt) {
     Await command;
+    command.pending_cancel = std::move(pending_cancel);
     command.token = ++token;
     command.ns = kNs;
     command.job = job;
@@ -143,7 +144,7 @@ class CrossShardTest : public testing::TestWithParam<bool> {
     return token;
   }
   FutureView Get(FutureId id) {
-    const auto view = shards[id.shard]->Get(kNs, id, false);
+    const auto view = test::Get(*shards[id.shard], kNs, id, false);
     EXPECT_TRUE(view.ok()) << view.status();
     return view.ok() ? *view : FutureView();
   }
@@ -166,7 +167,7 @@ class CrossShardTest : public testing::TestWithParam<bool> {
       Advance(std::chrono::hours(48));
     }
     for (const auto& shard : shards) {
-      const ShardStats stats = shard->Stats();
+      const ShardStats stats = shard->Ask(core::GetStats());
       EXPECT_EQ(stats.futures, 0u);
       EXPECT_EQ(stats.links, 0u);
       EXPECT_EQ(stats.pins, 0u);
@@ -190,6 +191,46 @@ class CrossShardTest : public testing::TestWithParam<bool> {
   int64_t bytes = 0;
   int unretrieved = 0;
 };
+
+// The body has a cancel that it has not met, and begins to await a future of another shard. asyncio would not suspend
+// at one that is done, and deliver nothing there.
+TEST_P(CrossShardTest, APendingCancelStaysPendingAtWhatIsDone) {  // semantics 12
+  const FutureId target = Promise(1);
+  Settle(target, Text("v"));
+  const FutureId job = Running(0);
+  const Token await = AwaitIn(job, target, "late");
+  Deliver();
+  ASSERT_EQ(awaits.count(await), 1u);
+  EXPECT_EQ(awaits[await].completion.state, State::kSucceeded);
+  EXPECT_FALSE(awaits[await].met_cancel);
+  EXPECT_EQ(Get(target).cancelling, 0u);
+}
+
+TEST_P(CrossShardTest, APendingCancelGoesToWhatIsNotDone) {  // semantics 8, 12
+  const FutureId target = Promise(1);
+  const FutureId job = Running(0);
+  const Token await = AwaitIn(job, target, "why");
+  Deliver();
+  EXPECT_EQ(Get(target).state, State::kCancelled);
+  ASSERT_EQ(awaits.count(await), 1u);
+  EXPECT_EQ(awaits[await].completion.state, State::kCancelled);
+  EXPECT_EQ(awaits[await].completion.outcome->error->message, "why");
+  EXPECT_TRUE(awaits[await].met_cancel);
+}
+
+// It was not done when its shard was asked, and is when the cancel arrives: as when Task.cancel() finds an awaited
+// future that refuses, the body sees its own cancellation.
+TEST_P(CrossShardTest, APendingCancelThatCameTooLateIsNotLost) {  // semantics 12
+  const FutureId target = Promise(1);
+  const FutureId job = Running(0);
+  const Token await = AwaitIn(job, target, "why");
+  DeliverAll(0, 1);
+  Settle(target, Text("v"));
+  Deliver();
+  ASSERT_EQ(awaits.count(await), 1u);
+  EXPECT_EQ(awaits[await].completion.state, State::kCancelled);
+  EXPECT_TRUE(awaits[await].met_cancel);
+}
 
 INSTANTIATE_TEST_SUITE_P(Messages, CrossShardTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "EachTwice" : "EachOnce"; });
@@ -223,8 +264,8 @@ TEST_P(CrossShardTest, AGatherOfWhatIsUnknownElsewhereIsRefusedByName) {  // sem
   EXPECT_EQ(base::ReasonOf(submitted[submit].refusal), base::Reason::kFutureNotFound);
   EXPECT_THAT(std::string(submitted[submit].refusal.message()), testing::HasSubstr(unknown.ToText()));
   Deliver();
-  for (const auto& shard : shards) EXPECT_EQ(shard->Stats().links, 0u);
-  EXPECT_EQ(shards[0]->Stats().futures, 1u);
+  for (const auto& shard : shards) EXPECT_EQ(shard->Ask(core::GetStats()).links, 0u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).futures, 1u);
   EXPECT_EQ(base::ReasonOf(submitted[Gather(0, {beyond})].refusal), base::Reason::kFutureNotFound);
 }
 
@@ -347,7 +388,7 @@ TEST_P(CrossShardTest, ACallLeftBeforeItsSubmitWasAnswered) {  // semantics 98
   EXPECT_EQ(calls.count(call), 0u);
   EXPECT_EQ(Get(IdOf(call)).state, State::kSucceeded);
   Advance(seconds(60));
-  EXPECT_FALSE(shards[0]->Get(kNs, submitted[call].id, false).ok());
+  EXPECT_FALSE(test::Get(*shards[0], kNs, submitted[call].id, false).ok());
   ExpectNothingLeft();
 }
 
@@ -437,7 +478,7 @@ TEST_P(CrossShardTest, AwaitingTheUnknownElsewhereIsRefused) {
   Deliver();
   EXPECT_EQ(base::ReasonOf(awaits.at(await).refusal), base::Reason::kFutureNotFound);
   End(job, Text(""));
-  EXPECT_EQ(shards[0]->Stats().links, 0u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).links, 0u);
 }
 
 TEST_P(CrossShardTest, ACircleOverShardsIsOpenedByACancel) {
@@ -479,11 +520,11 @@ TEST_P(CrossShardTest, ALateRepetitionOfASubscriptionLeavesNothingBehind) {
   Deliver();
   CancelOne(IdOf(submit));
   Deliver();
-  EXPECT_EQ(shards[1]->Stats().links, 0u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 0u);
   Do(1, subscribe);
-  EXPECT_EQ(shards[1]->Stats().links, 1u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 1u);
   Deliver();
-  EXPECT_EQ(shards[1]->Stats().links, 0u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 0u);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ class FrozenTest : public RestoreTest {
   // What was taken up to now is durable.
   void Freeze() { Freeze(stores[0].batches); }
   void Freeze(uint64_t durable) { shards[0]->Freeze(durable, refusal); }
-  absl::StatusOr<FutureView> Look(FutureId id) { return shards[0]->Get(kNs, id, true); }
+  absl::StatusOr<FutureView> Look(FutureId id) { return test::Get(*shards[0], kNs, id, true); }
 };
 
 TEST_F(FrozenTest, CommandsAreRefused) {
@@ -47,7 +47,7 @@ TEST_F(FrozenTest, CommandsAreRefused) {
   EXPECT_THAT(Take(0, stream), IsEmpty());
   EXPECT_FALSE(shards[0]->HasChanges());
   EXPECT_EQ(StateOf(promise), State::kPending);
-  EXPECT_EQ(shards[0]->Stats().futures, 3u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).futures, 3u);
 }
 
 TEST_F(FrozenTest, ARepeatedRequestIsRefusedToo) {  // semantics 102
@@ -138,8 +138,8 @@ TEST_F(FrozenTest, WhatIsDurableCanBeSeen) {
   ASSERT_TRUE(Look(promise).ok());
   ASSERT_TRUE(Look(done).ok());
   EXPECT_EQ(Look(done)->outcome->value.body(), "x");
-  EXPECT_EQ(shards[0]->TakeOutcome(kNs, done, true), Look(done)->outcome);
-  EXPECT_TRUE(shards[0]->CheckReadable().ok());
+  EXPECT_EQ(test::TakeOutcome(*shards[0], kNs, done, true), Look(done)->outcome);
+  EXPECT_TRUE(test::CheckReadable(*shards[0]).ok());
   FutureId unknown = promise;
   unknown.sequence += 100;
   EXPECT_EQ(WhyNot(Look(unknown).status()), base::Reason::kFutureNotFound);
@@ -157,21 +157,21 @@ TEST_F(FrozenTest, WhatIsNotDurableCannot) {
   EXPECT_TRUE(Look(old).ok());
   for (const FutureId& id : {taken, untaken, made}) {
     EXPECT_EQ(Look(id).status(), refusal);
-    EXPECT_EQ(shards[0]->TakeOutcome(kNs, id, true), nullptr);
+    EXPECT_EQ(test::TakeOutcome(*shards[0], kNs, id, true), nullptr);
   }
-  EXPECT_EQ(shards[0]->CheckReadable(), refusal);
+  EXPECT_EQ(test::CheckReadable(*shards[0]), refusal);
 }
 
 TEST_F(FrozenTest, ListsAreReadableWhenAllThatTheyShowIsDurable) {
-  EXPECT_TRUE(shards[0]->CheckReadable().ok());
+  EXPECT_TRUE(test::CheckReadable(*shards[0]).ok());
   Promise(0);
-  EXPECT_TRUE(shards[0]->CheckReadable().ok()) << "not frozen: whoever shows it waits until it is durable";
+  EXPECT_TRUE(test::CheckReadable(*shards[0]).ok()) << "not frozen: whoever shows it waits until it is durable";
   Commit();
   const uint64_t durable = stores[0].batches;
   Freeze(durable);
-  EXPECT_TRUE(shards[0]->CheckReadable().ok());
+  EXPECT_TRUE(test::CheckReadable(*shards[0]).ok());
   Freeze(durable - 1);
-  EXPECT_EQ(shards[0]->CheckReadable(), refusal) << "the batch was taken, and not written";
+  EXPECT_EQ(test::CheckReadable(*shards[0]), refusal) << "the batch was taken, and not written";
 }
 
 TEST_F(FrozenTest, ListsAreNotReadableWhileSomethingWasNotTaken) {
@@ -179,7 +179,7 @@ TEST_F(FrozenTest, ListsAreNotReadableWhileSomethingWasNotTaken) {
   Commit();
   EXPECT_TRUE(Delete(done).ok());
   Freeze();
-  EXPECT_EQ(shards[0]->CheckReadable(), refusal);
+  EXPECT_EQ(test::CheckReadable(*shards[0]), refusal);
 }
 
 TEST_F(FrozenTest, ARestoredShardIsReadableBeforeItsFirstBatch) {
@@ -188,7 +188,7 @@ TEST_F(FrozenTest, ARestoredShardIsReadableBeforeItsFirstBatch) {
   ASSERT_TRUE(Restore(seconds(0)).ok());
   Freeze(0);
   EXPECT_EQ(Look(done)->outcome->value.body(), "x");
-  EXPECT_TRUE(shards[0]->CheckReadable().ok());
+  EXPECT_TRUE(test::CheckReadable(*shards[0]).ok());
 }
 
 // The restart may bring it back.
@@ -220,7 +220,7 @@ TEST_F(FrozenTest, AWaitForWhatWasDoneIsAnswered) {
   EXPECT_EQ(waits.at(Wait({first, live})).refusal, refusal);
   EXPECT_EQ(waits.at(Wait({late})).refusal, refusal);
   EXPECT_EQ(waits.at(Wait({first, live}, now)).refusal, refusal) << "not even a poll: it would say what is pending";
-  EXPECT_EQ(shards[0]->Stats().waits, 0u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).waits, 0u);
 }
 
 TEST_F(FrozenTest, AWaitForAGroup) {
@@ -269,7 +269,7 @@ TEST_F(FrozenTest, WhoWaitsCanLeave) {
   Commit();
   Freeze();
   for (const Token token : {called, wait, stream}) Leave(0, token);
-  const ShardStats stats = shards[0]->Stats();
+  const ShardStats stats = shards[0]->Ask(core::GetStats());
   EXPECT_EQ(stats.calls, 0u);
   EXPECT_EQ(stats.waits, 0u);
   EXPECT_EQ(stats.streams, 0u);

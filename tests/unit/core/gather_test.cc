@@ -213,7 +213,7 @@ TEST_F(CoreTest, UnknownMembersAreRefusedByName) {  // semantics 52
   const absl::Status refusal = Answer(Command(spec)).refusal;
   EXPECT_EQ(WhyNot(refusal), base::Reason::kFutureNotFound);
   EXPECT_THAT(std::string(refusal.message()), testing::HasSubstr(unknown.ToText()));
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, AGatherRefersToItsMembersAndKeepsThem) {  // semantics 100

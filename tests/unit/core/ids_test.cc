@@ -55,7 +55,7 @@ TEST_F(CoreTest, IdsAreNeverUsedAgain) {
     const FutureId id = Promise();
     EXPECT_TRUE(seen.insert(id).second);
     Settle(id, Text(""));
-    Run([&] { EXPECT_TRUE(shard.Delete(kNs, id, now, out).ok()); });
+    Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, id, now, out).ok()); });
   }
   for (const FutureId& id : seen) EXPECT_EQ(WhyNot(id), base::Reason::kFutureExpired);
 }
@@ -74,16 +74,16 @@ TEST_F(CoreTest, AnotherNamespaceSeesNothing) {  // semantics 52
   const FutureId live = Promise();
   const FutureId gone = Promise();
   Settle(gone, Text(""));
-  Run([&] { EXPECT_TRUE(shard.Delete(kNs, gone, now, out).ok()); });
+  Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, gone, now, out).ok()); });
   for (bool known : {false, true}) {
     if (known) shard.KnowNamespace(2, 12);
     for (const FutureId& id : {live, gone}) {
-      EXPECT_EQ(WhyNot(shard.Get(2, id, false).status()), base::Reason::kFutureNotFound);
+      EXPECT_EQ(WhyNot(test::Get(shard, 2, id, false).status()), base::Reason::kFutureNotFound);
     }
   }
   // Even one whose tag happens to be the same cannot see what lives.
   shard.KnowNamespace(3, kTag);
-  EXPECT_EQ(WhyNot(shard.Get(3, live, false).status()), base::Reason::kFutureNotFound);
+  EXPECT_EQ(WhyNot(test::Get(shard, 3, live, false).status()), base::Reason::kFutureNotFound);
 }
 
 class SecondIncarnationTest : public CoreTest {

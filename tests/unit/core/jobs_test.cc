@@ -195,5 +195,56 @@ TEST_F(CoreTest, TheChangesTellTheWholeStory) {
   EXPECT_EQ(changes[2].bytes_held, 5);
 }
 
+// --- Whoever ran it is lost
+// -------------------------------------------------------------------------------------------
+
+TEST_F(CoreTest, ALostJobRunsAgain) {  // semantics 104
+  const FutureId id = Running({OnCancel::kIgnore});
+  ASSERT_EQ(starts.size(), 1u);
+  Lose(id);
+  ASSERT_EQ(starts.size(), 2u);
+  EXPECT_EQ(starts[1].attempt, 2u);
+  EXPECT_EQ(StateOf(id), State::kQueued);
+  End(id, Text("of the lost attempt"));
+  EXPECT_EQ(StateOf(id), State::kQueued) << "nothing that it says later is taken";
+  Lose(id);
+  EXPECT_EQ(starts.size(), 2u) << "said twice";
+}
+
+TEST_F(CoreTest, OneThatNeverStartedKeepsItsAttempt) {  // semantics 104
+  const FutureId id = Job();
+  Lose(id);
+  ASSERT_EQ(starts.size(), 2u);
+  EXPECT_EQ(starts[1].attempt, 1u);
+}
+
+TEST_F(CoreTest, ALostJobThatMayRunOnceIsInterrupted) {  // semantics 104
+  Options options;
+  options.at_most_once = true;
+  const FutureId id = Running(std::move(options));
+  Lose(id);
+  EXPECT_EQ(starts.size(), 1u);
+  EXPECT_EQ(ErrorOf(id).kind, ErrorKind::kInterrupted);
+  ExpectNothingLeft();
+}
+
+TEST_F(CoreTest, ALostJobThatWasAskedToEndIsCancelled) {  // semantics 104
+  const FutureId id = Running({OnCancel::kIgnore});
+  CancelOne(id, "enough");
+  Lose(id);
+  EXPECT_EQ(starts.size(), 1u);
+  EXPECT_EQ(StateOf(id), State::kCancelled);
+  EXPECT_EQ(ErrorOf(id).message, "enough");
+}
+
+TEST_F(CoreTest, ALostJobAwaitsNoMore) {
+  const FutureId promise = Promise();
+  const FutureId id = Running({OnCancel::kIgnore});
+  AwaitIn(id, promise);
+  Lose(id);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
+  EXPECT_EQ(StateOf(promise), State::kPending);
+}
+
 }  // namespace
 }  // namespace muster::core

@@ -64,10 +64,10 @@ TEST_F(CoreTest, AnUnretrievedFailureIsReportedOnce) {  // semantics 19
   const FutureId cancelled = Promise();
   for (FutureId id : {unseen, seen, waited, looked_at, taken, left}) Settle(id, Raised("Oops"));
   CancelOne(cancelled);
-  EXPECT_TRUE(shard.Get(kNs, seen, true).ok());
-  EXPECT_TRUE(shard.Get(kNs, looked_at, false).ok());
-  EXPECT_NE(shard.TakeOutcome(kNs, taken, true), nullptr);
-  EXPECT_EQ(shard.TakeOutcome(kNs, left, false), nullptr);
+  EXPECT_TRUE(test::Get(shard, kNs, seen, true).ok());
+  EXPECT_TRUE(test::Get(shard, kNs, looked_at, false).ok());
+  EXPECT_NE(test::TakeOutcome(shard, kNs, taken, true), nullptr);
+  EXPECT_EQ(test::TakeOutcome(shard, kNs, left, false), nullptr);
   Wait({waited});
   Advance(std::chrono::hours(2));
   std::vector<FutureId> reported;

@@ -23,7 +23,7 @@ TEST_F(RequestIdTest, TheSameRequestGivesTheSameFuture) {  // semantics 102
   EXPECT_TRUE(again.deduplicated);
   EXPECT_EQ(again.id, first.id);
   EXPECT_EQ(again.state, State::kPending);
-  EXPECT_EQ(shard.Stats().futures, 1u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).futures, 1u);
   Settle(first.id, Text(""));
   EXPECT_EQ(Answer(Request("r", 1)).state, State::kSucceeded);
   ExpectNothingLeft();
@@ -58,7 +58,7 @@ TEST_F(RequestIdTest, ARepeatedCallAttachesAgain) {  // semantics 102
   Submit late = Request("r", 1);
   late.attach = true;
   EXPECT_EQ(calls.at(Answer(std::move(late)).token).outcome->value.body(), "for both");
-  EXPECT_EQ(shard.Stats().calls, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).calls, 0u);
 }
 
 TEST_F(RequestIdTest, ARepetitionAfterTheFutureHasGoneIsNotRunAgain) {  // semantics 102, 100
@@ -77,9 +77,9 @@ TEST_F(RequestIdTest, TheWindowCanBeLonger) {
   const FutureId id = Answer(std::move(command)).id;
   Settle(id, Text(""));
   Advance(std::chrono::hours(1) + std::chrono::hours(3) - seconds(1));
-  EXPECT_EQ(shard.Stats().request_ids, 1u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).request_ids, 1u);
   Advance(seconds(1));
-  EXPECT_EQ(shard.Stats().request_ids, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).request_ids, 0u);
 }
 
 TEST_F(RequestIdTest, AShieldOfWhatIsDoneCanBeRepeated) {  // semantics 55, 102
@@ -98,7 +98,7 @@ TEST_F(RequestIdTest, ARefusedCombinatorLeavesNoRequestId) {
   GatherSpec spec;
   spec.members = {FutureId{1000, 1, 5, 0, kTag}};
   EXPECT_FALSE(Answer(Request("g", 1, spec)).refusal.ok());
-  EXPECT_EQ(shard.Stats().request_ids, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).request_ids, 0u);
 }
 
 class FewRequestIdsTest : public RequestIdTest {

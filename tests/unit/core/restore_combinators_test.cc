@@ -118,7 +118,7 @@ TEST_F(RestoreCombinatorsTest, MembersThatNobodyElseFindsAreStillTheirs) {  // s
   EXPECT_TRUE(Delete(done).ok());
   EXPECT_TRUE(Delete(open).ok());
   Restart();
-  EXPECT_EQ(shards[1]->Stats().futures, 0u) << "nobody holds them any more";
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).futures, 0u) << "nobody holds them any more";
   Settle(live, Text(""));
   ExpectNothingLeft();
 }
@@ -393,7 +393,7 @@ TEST_F(RestoreCombinatorsTest, OneThatWasNotAnsweredIsNotThere) {  // semantics 
   EXPECT_THAT(stores[0].futures, IsEmpty());
   EXPECT_THAT(stores[0].requests, IsEmpty());
   Crash();
-  EXPECT_EQ(shards[1]->Stats().links, 0u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 0u);
   const Submitted again = Answer(0, Command(GatherSpec{{member}, false}, options));
   EXPECT_FALSE(again.deduplicated);
   EXPECT_TRUE(again.refusal.ok());
@@ -411,9 +411,9 @@ TEST_F(RestoreCombinatorsTest, AnUnsubscribeThatWasLostLeavesNothingBehind) {  /
   EXPECT_TRUE(Delete(gather).ok());
   CancelOne(shield);
   Commit();
-  EXPECT_EQ(shards[1]->Stats().links, 2u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 2u);
   Crash();
-  EXPECT_EQ(shards[1]->Stats().links, 0u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 0u);
   EXPECT_FALSE(Exists(held));
   EXPECT_EQ(StateOf(live), State::kPending);
   Settle(live, Text(""));
@@ -433,9 +433,9 @@ TEST_F(RestoreCombinatorsTest, ABodyAwaitsAgain) {  // semantics 12
     return await.token;
   };
   await_target();
-  EXPECT_EQ(shards[1]->Stats().links, 1u);
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 1u);
   Restart();
-  EXPECT_EQ(shards[1]->Stats().links, 0u) << "the body that awaited is gone";
+  EXPECT_EQ(shards[1]->Ask(core::GetStats()).links, 0u) << "the body that awaited is gone";
   Start(job);
   const Token again = await_target();
   CancelOne(job, "through");

@@ -156,7 +156,7 @@ class RestoreTest : public testing::Test {
   }
   std::vector<Completion> Take(size_t at, Token stream, size_t max = 1000) {
     std::vector<Completion> taken;
-    status = shards[at]->TakeCompletions(stream, max, true, taken);
+    status = test::TakeCompletions(*shards[at], stream, max, true, taken);
     return taken;
   }
   static std::vector<FutureId> IdsOf(const std::vector<Completion>& completions) {
@@ -171,7 +171,7 @@ class RestoreTest : public testing::Test {
   }
   absl::Status Delete(FutureId id) {
     Effects out;
-    absl::Status deleted = shards[id.shard]->Delete(kNs, id, now, out);
+    absl::Status deleted = test::Delete(*shards[id.shard], kNs, id, now, out);
     Sort(id.shard, out);
     Deliver();
     return deleted;
@@ -179,7 +179,7 @@ class RestoreTest : public testing::Test {
 
   // --- Looking ------------------------------------------------------------------------------------------------------
   FutureView Get(FutureId id) {
-    const auto view = shards[id.shard]->Get(kNs, id, false);
+    const auto view = test::Get(*shards[id.shard], kNs, id, false);
     EXPECT_TRUE(view.ok()) << view.status();
     return view.ok() ? *view : FutureView();
   }
@@ -194,13 +194,13 @@ class RestoreTest : public testing::Test {
     EXPECT_TRUE(kept.back() && kept.back()->error);
     return kept.back() && kept.back()->error ? *kept.back()->error : kNone;
   }
-  bool Exists(FutureId id) { return shards[id.shard]->Get(kNs, id, false).ok(); }
+  bool Exists(FutureId id) { return test::Get(*shards[id.shard], kNs, id, false).ok(); }
   base::Reason WhyNot(const absl::Status& refusal) {
     const auto reason = base::ReasonOf(refusal);
     EXPECT_TRUE(reason.has_value()) << refusal;
     return reason.value_or(base::Reason::kInternal);
   }
-  base::Reason WhyNot(FutureId id) { return WhyNot(shards[id.shard]->Get(kNs, id, false).status()); }
+  base::Reason WhyNot(FutureId id) { return WhyNot(test::Get(*shards[id.shard], kNs, id, false).status()); }
   std::vector<FutureId> Started() const {
     std::vector<FutureId> ids;
     for (const StartJob& start : starts) ids.push_back(start.id);
@@ -285,7 +285,7 @@ class RestoreTest : public testing::Test {
     for (int round = 0; round < 3; ++round) Advance(hours(48));
     Commit();
     for (size_t at = 0; at < kShards; ++at) {
-      const ShardStats stats = shards[at]->Stats();
+      const ShardStats stats = shards[at]->Ask(core::GetStats());
       EXPECT_EQ(stats.futures, 0u);
       EXPECT_EQ(stats.links, 0u);
       EXPECT_EQ(stats.pins, 0u);

@@ -32,7 +32,7 @@ TEST_F(RestoreRequestsTest, TheSameRequestGivesTheSameFuture) {  // semantics 10
     EXPECT_TRUE(Delete(submitted[last_token - 1].id).ok());
     Advance(minutes(10));
   }
-  EXPECT_EQ(shards[0]->Stats().futures, 3u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).futures, 3u);
   Settle(promise, Text("done"));
   Restart(seconds(1));
   EXPECT_EQ(Answer(0, Request("p", 1)).state, State::kSucceeded);
@@ -46,7 +46,7 @@ TEST_F(RestoreRequestsTest, ACallAttachesAgain) {  // semantics 98, 102
   const FutureId job = Answer(0, std::move(call)).id;
   Start(job);
   Restart(seconds(1));
-  EXPECT_EQ(shards[0]->Stats().calls, 0u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).calls, 0u);
   Submit again = Request("c", 1, JobOf("in"));
   again.attach = true;
   const Submitted attached = Answer(0, std::move(again));
@@ -113,9 +113,9 @@ TEST_F(RestoreRequestsTest, TheWindowCanBeLonger) {  // semantics 102
   Advance(seconds(1));
   Restart(hours(2));
   Advance(hours(1) - milliseconds(1));
-  EXPECT_EQ(shards[0]->Stats().request_ids, 1u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).request_ids, 1u);
   Advance(milliseconds(1));
-  EXPECT_EQ(shards[0]->Stats().request_ids, 0u);
+  EXPECT_EQ(shards[0]->Ask(core::GetStats()).request_ids, 0u);
 }
 
 TEST_F(RestoreRequestsTest, AShieldOfWhatWasDone) {  // semantics 55, 102

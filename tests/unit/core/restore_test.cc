@@ -90,7 +90,7 @@ TEST_F(RestoreTest, EveryKindComesBackAsItWas) {  // semantics 101, 102
         if (id.shard == at && Get(id).options != nullptr && Get(id).options->group == "g") of_group.push_back(id);
       }
       std::sort(of_group.begin(), of_group.end());
-      EXPECT_EQ(shards[at]->GroupMembers(kNs, "g"), of_group);
+      EXPECT_EQ(test::GroupMembers(*shards[at], kNs, "g"), of_group);
     }
   }
   Settle(promise, Text("")), Settle(elsewhere, Text(""));
@@ -120,7 +120,7 @@ TEST_F(RestoreTest, ListIsInOrderOfCreation) {
   ListFutures query;
   query.ns = kNs;
   do {
-    for (const FutureView& view : shards[0]->List(query, &query.after_sequence)) listed.push_back(view.id);
+    for (const FutureView& view : test::List(*shards[0], query, &query.after_sequence)) listed.push_back(view.id);
   } while (query.after_sequence != 0);
   EXPECT_EQ(listed, ids);
   // The slots in between are used again, and lead to no old id.

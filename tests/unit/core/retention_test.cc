@@ -38,13 +38,13 @@ TEST_F(CoreTest, AnOpenWaitHoldsItsMembersPastTheirRetention) {  // semantics 36
 
 TEST_F(CoreTest, DeleteForgetsADoneFuture) {
   const FutureId id = Promise();
-  const absl::Status live = shard.Delete(kNs, id, now, out);
+  const absl::Status live = test::Delete(shard, kNs, id, now, out);
   EXPECT_EQ(WhyNot(live), base::Reason::kNotDone);
   Settle(id, Raised("Oops"));
-  Run([&] { EXPECT_TRUE(shard.Delete(kNs, id, now, out).ok()); });
+  Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, id, now, out).ok()); });
   EXPECT_EQ(WhyNot(id), base::Reason::kFutureExpired);
   ASSERT_EQ(dropped.size(), 1u);
-  EXPECT_EQ(WhyNot(shard.Delete(kNs, id, now, out)), base::Reason::kFutureExpired);
+  EXPECT_EQ(WhyNot(test::Delete(shard, kNs, id, now, out)), base::Reason::kFutureExpired);
   EXPECT_EQ(bytes, 0);
 }
 
@@ -52,7 +52,7 @@ TEST_F(CoreTest, WhoHasADeletedFuturePinnedKeepsIt) {
   const FutureId a = Promise(), b = Promise();
   const Token wait = Wait({a, b});
   Settle(a, Text("kept"));
-  Run([&] { EXPECT_TRUE(shard.Delete(kNs, a, now, out).ok()); });
+  Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, a, now, out).ok()); });
   EXPECT_EQ(WhyNot(a), base::Reason::kFutureExpired);
   EXPECT_THAT(dropped, IsEmpty());
   Settle(b, Text(""));

@@ -21,7 +21,7 @@ TEST_F(CoreTest, CancellingAShieldLeavesTheInnerRunning) {  // semantics 53
   EXPECT_EQ(StateOf(shield), State::kCancelled);
   EXPECT_EQ(StateOf(inner), State::kRunning);
   EXPECT_EQ(Get(inner).cancelling, 0u);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, AShieldOfACancelledInnerIsCancelled) {  // semantics 54
@@ -54,14 +54,14 @@ TEST_F(CoreTest, AShieldOfWhatIsDoneIsTheInnerItself) {  // semantics 55
   EXPECT_EQ(answer.state, State::kSucceeded);
   EXPECT_EQ(calls.at(answer.token).outcome->value.body(), "1");
   EXPECT_EQ(StateOf(inner), State::kSucceeded) << "what is not the shield's is not dropped";
-  EXPECT_EQ(shard.Stats().futures, 1u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).futures, 1u);
 }
 
 TEST_F(CoreTest, AShieldKeepsItsInnersOutcomeByItself) {  // semantics 100
   const FutureId inner = Promise();
   const FutureId shield = Shield(inner);
   Settle(inner, Text("1"));
-  EXPECT_TRUE(shard.Delete(kNs, inner, now, out).ok());
+  EXPECT_TRUE(test::Delete(shard, kNs, inner, now, out).ok());
   EXPECT_EQ(ValueOf(shield), "1");
   out.clear();
 }

@@ -1,7 +1,7 @@
 // What a future costs: the record, and what the heap really gives for many of them.
 #include <malloc.h>
 
-#include "service/core/detail/future.h"
+#include "service/core/futures/future.h"
 #include "tests/unit/core/core_fixture.h"
 
 namespace muster::core {

@@ -9,7 +9,7 @@ TEST_F(CoreTest, AnEmptyStreamEndsAtOnce) {  // semantics 37
   EXPECT_THAT(ready, ElementsAre(stream));
   EXPECT_THAT(Take(stream), IsEmpty());
   EXPECT_TRUE(status.ended);
-  EXPECT_EQ(shard.Stats().streams, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).streams, 0u);
 }
 
 TEST_F(CoreTest, CompletionsComeInOrderAndOnce) {  // semantics 38, 39
@@ -25,7 +25,7 @@ TEST_F(CoreTest, CompletionsComeInOrderAndOnce) {  // semantics 38, 39
   Settle(a, Raised("Oops"));
   EXPECT_THAT(Take(stream), ElementsAre(b, a));
   EXPECT_TRUE(status.ended);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
   EXPECT_THAT(Take(stream), IsEmpty());
   EXPECT_TRUE(status.ended);
 }
@@ -58,8 +58,8 @@ TEST_F(CoreTest, TheTimeoutComesAfterWhatWasDone) {  // semantics 40, 41
   EXPECT_FALSE(status.ended);
   EXPECT_EQ(status.remaining, 1u);
   EXPECT_EQ(StateOf(b), State::kRunning);
-  EXPECT_EQ(shard.Stats().streams, 0u);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).streams, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, WhatCompletesAfterTheDeadlineIsNotDelivered) {  // semantics 40
@@ -139,9 +139,9 @@ TEST_F(CoreTest, AStreamPinsItsMembersUntilTheyAreTaken) {  // semantics 42
 TEST_F(CoreTest, LeavingAStreamLeavesNothingBehind) {  // semantics 36, 98
   const FutureId a = Running();
   Leave(Stream({a}, seconds(60)));
-  EXPECT_EQ(shard.Stats().streams, 0u);
-  EXPECT_EQ(shard.Stats().links, 0u);
-  EXPECT_EQ(shard.Stats().timers, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).streams, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).timers, 0u);
   EXPECT_EQ(StateOf(a), State::kRunning);
 }
 

@@ -9,7 +9,7 @@ class ViewTest : public CoreTest {
     query.ns = kNs;
     std::vector<FutureId> ids;
     next = 0;
-    for (const FutureView& view : shard.List(query, &next)) ids.push_back(view.id);
+    for (const FutureView& view : test::List(shard, query, &next)) ids.push_back(view.id);
     return ids;
   }
   uint64_t next = 0;
@@ -22,7 +22,7 @@ TEST_F(ViewTest, ListGoesInOrderOfCreationByPages) {
   for (size_t at = 0; at < all.size(); ++at) {
     if (at % 3 == 0 || (at > 200 && at < 800)) {
       Settle(all[at], Text(""));
-      Run([&] { EXPECT_TRUE(shard.Delete(kNs, all[at], now, out).ok()); });
+      Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, all[at], now, out).ok()); });
     } else {
       left.push_back(all[at]);
     }
@@ -48,16 +48,16 @@ TEST_F(ViewTest, OutcomesAreTakenOfWhatIsDoneAlone) {
   Settle(failed, Raised("Oops"));
   CancelOne(cancelled);
   Settle(gone, Text(""));
-  Run([&] { EXPECT_TRUE(shard.Delete(kNs, gone, now, out).ok()); });
+  Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, gone, now, out).ok()); });
   for (const bool also_failed : {false, true}) {
-    const OutcomeRef taken = shard.TakeOutcome(kNs, value, also_failed);
+    const OutcomeRef taken = test::TakeOutcome(shard, kNs, value, also_failed);
     ASSERT_NE(taken, nullptr);
     EXPECT_EQ(taken->value.body(), "v");
-    EXPECT_EQ(shard.TakeOutcome(kNs, failed, also_failed) != nullptr, also_failed);
-    EXPECT_EQ(shard.TakeOutcome(kNs, cancelled, also_failed) != nullptr, also_failed);
-    EXPECT_EQ(shard.TakeOutcome(kNs, pending, also_failed), nullptr);
-    EXPECT_EQ(shard.TakeOutcome(kNs, gone, also_failed), nullptr);
-    EXPECT_EQ(shard.TakeOutcome(kNs + 1, value, also_failed), nullptr) << "of another namespace";
+    EXPECT_EQ(test::TakeOutcome(shard, kNs, failed, also_failed) != nullptr, also_failed);
+    EXPECT_EQ(test::TakeOutcome(shard, kNs, cancelled, also_failed) != nullptr, also_failed);
+    EXPECT_EQ(test::TakeOutcome(shard, kNs, pending, also_failed), nullptr);
+    EXPECT_EQ(test::TakeOutcome(shard, kNs, gone, also_failed), nullptr);
+    EXPECT_EQ(test::TakeOutcome(shard, kNs + 1, value, also_failed), nullptr) << "of another namespace";
   }
 }
 
@@ -65,7 +65,7 @@ TEST_F(ViewTest, OutcomesAreTakenOfWhatIsDoneAlone) {
 TEST_F(ViewTest, ListFindsWhatIsLeftOfManyBlocks) {
   const auto erase = [&](const FutureId& id) {
     CancelOne(id);
-    Run([&] { EXPECT_TRUE(shard.Delete(kNs, id, now, out).ok()); });
+    Run([&] { EXPECT_TRUE(test::Delete(shard, kNs, id, now, out).ok()); });
   };
   const FutureId first = Promise();
   const auto go_to_next_block = [&] {
@@ -90,7 +90,7 @@ TEST_F(ViewTest, ListFindsWhatIsLeftOfManyBlocks) {
   query.max = 10;
   query.after_sequence = beside.sequence;
   uint64_t next = 0;
-  const std::vector<FutureView> views = shard.List(query, &next);
+  const std::vector<FutureView> views = test::List(shard, query, &next);
   ASSERT_EQ(views.size(), 1u);
   EXPECT_EQ(views[0].id, young);
 }
@@ -102,7 +102,7 @@ TEST_F(ViewTest, ListLeavesMembersToGet) {
   EXPECT_THAT(Get(gather).members, ElementsAre(promise));
   ListFutures query;
   query.ns = kNs;
-  const std::vector<FutureView> page = shard.List(query, nullptr);
+  const std::vector<FutureView> page = test::List(shard, query, nullptr);
   EXPECT_EQ(page.size(), 2u);
   for (const FutureView& view : page) EXPECT_THAT(view.members, testing::IsEmpty());
 }
@@ -147,14 +147,14 @@ TEST_F(ViewTest, AGroupIsItsMembersAndNothingElse) {
   Options options;
   options.group = "g";
   const FutureId a = Job(options), b = Job(options);
-  EXPECT_THAT(shard.GroupMembers(kNs, "g"), ElementsAre(a, b));
-  EXPECT_THAT(shard.GroupMembers(2, "g"), IsEmpty());
-  EXPECT_EQ(shard.Stats().groups, 1u);
+  EXPECT_THAT(test::GroupMembers(shard, kNs, "g"), ElementsAre(a, b));
+  EXPECT_THAT(test::GroupMembers(shard, 2, "g"), IsEmpty());
+  EXPECT_EQ(shard.Ask(core::GetStats()).groups, 1u);
   End(a, Text(""));
   End(b, Text(""));
-  EXPECT_THAT(shard.GroupMembers(kNs, "g"), ElementsAre(a, b)) << "done members belong to it until they go";
+  EXPECT_THAT(test::GroupMembers(shard, kNs, "g"), ElementsAre(a, b)) << "done members belong to it until they go";
   Advance(std::chrono::hours(1));
-  EXPECT_EQ(shard.Stats().groups, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).groups, 0u);
 }
 
 TEST_F(ViewTest, AViewTellsWhatIsKnown) {

@@ -14,7 +14,7 @@ TEST_F(CoreTest, WaitForPassesTheOutcomeOn) {
   EXPECT_EQ(StateOf(cancelled), State::kCancelled);
   EXPECT_EQ(ErrorOf(cancelled).message, "msg");  // semantics 8
   EXPECT_EQ(ErrorOf(cancelled).origin, c);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, WaitForAFutureThatIsDone) {
@@ -57,7 +57,7 @@ TEST_F(CoreTest, PastItsGraceWaitForEndsAndSaysThatTheInnerIsCancelling) {  // s
   ASSERT_EQ(graces.size(), 1u);
   EXPECT_EQ(graces[0].inner, inner);
   EXPECT_EQ(StateOf(inner), State::kRunning);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, AValueReturnedDespiteTheTimeoutStands) {  // semantics 58

@@ -15,8 +15,8 @@ TEST_F(CoreTest, WaitEndsWhenAllAreDone) {
   EXPECT_THAT(DoneOf(wait), ElementsAre(b, a, c));
   EXPECT_EQ(waits.at(wait).done[0].outcome->value.body(), "b");
   EXPECT_THAT(waits.at(wait).pending, IsEmpty());
-  EXPECT_EQ(shard.Stats().links, 0u);  // semantics 36
-  EXPECT_EQ(shard.Stats().waits, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);  // semantics 36
+  EXPECT_EQ(shard.Ask(core::GetStats()).waits, 0u);
 }
 
 TEST_F(CoreTest, AnEmptySetIsSatisfiedByNothing) {  // semantics 23: whether that is an error is decided over all shards
@@ -39,13 +39,13 @@ TEST_F(CoreTest, WhatIsNoFutureIsRefusedByName) {  // semantics 25
   EXPECT_THAT(text, testing::HasSubstr(ids[10].ToText()));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr(ids[11].ToText())));
   EXPECT_THAT(text, testing::HasSubstr("2 more"));
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, DuplicatesCollapse) {  // semantics 26
   const FutureId a = Promise(), b = Promise();
   const Token wait = Wait({a, b, a, a, b});
-  EXPECT_EQ(shard.Stats().links, 2u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 2u);
   Settle(a, Text(""));
   Settle(b, Text(""));
   EXPECT_THAT(DoneOf(wait), ElementsAre(a, b));
@@ -62,7 +62,7 @@ TEST_F(CoreTest, ATimeoutReportsAndCancelsNothing) {  // semantics 27
   EXPECT_THAT(waits.at(wait).pending, ElementsAre(b));
   EXPECT_EQ(StateOf(b), State::kRunning);
   EXPECT_EQ(Get(b).cancelling, 0u);
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, ATimeoutOfZeroIsAPoll) {  // semantics 28
@@ -154,9 +154,9 @@ TEST_F(CoreTest, LeavingAWaitLeavesItsMembersAlone) {  // semantics 35, 36, 98
   const FutureId a = Running();
   const Token wait = Wait({a}, ReturnWhen::kAllCompleted, seconds(5));
   Leave(wait);
-  EXPECT_EQ(shard.Stats().waits, 0u);
-  EXPECT_EQ(shard.Stats().links, 0u);
-  EXPECT_EQ(shard.Stats().timers, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).waits, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).timers, 0u);
   Advance(seconds(10));
   EXPECT_FALSE(Ended(wait));
   EXPECT_EQ(StateOf(a), State::kRunning);
@@ -218,14 +218,14 @@ TEST_F(CoreTest, WaitsWithoutATimeoutArmNoTimer) {  // semantics 36
   for (int i = 0; i < 100; ++i) ids.push_back(Promise());
   std::vector<Token> all;
   for (int i = 0; i < 100; ++i) all.push_back(Wait(ids));
-  EXPECT_EQ(shard.Stats().timers, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).timers, 0u);
   EXPECT_EQ(shard.NextDeadline(), base::kNever);
   const Token timed = Wait(ids, ReturnWhen::kAllCompleted, seconds(5));
   EXPECT_EQ(shard.NextDeadline(), now + seconds(5));
   for (const FutureId& id : ids) Settle(id, Text(""));
   for (const Token wait : all) ASSERT_EQ(waits.at(wait).done.size(), ids.size());
   EXPECT_TRUE(Ended(timed));
-  EXPECT_EQ(shard.Stats().links, 0u);
+  EXPECT_EQ(shard.Ask(core::GetStats()).links, 0u);
 }
 
 TEST_F(CoreTest, TheTimeoutOfAFinishedWaitNeverFires) {  // semantics 36

@@ -111,6 +111,51 @@ TEST(ToOutcome, OtherStatusesGetAKindAndTheCodesName) {
   EXPECT_EQ(other->error->type, "RESOURCE_EXHAUSTED");
 }
 
+// A message with such text could not be read by anybody.
+TEST(ToOutcome, AValueThatIsNoUtf8IsTheFunctionsError) {
+  values::Payload::Content labelled;
+  labelled.metadata = {{"name", "caf\xE9"}};
+  values::Payload::Content typed;
+  typed.content_type = "text/\xFF";
+  const std::pair<values::Payload, std::string> cases[] = {
+      {values::Payload::Text("caf\xE9!"),
+       "the function returned text that is not UTF-8 at byte 3 of 5; return it as bytes"},
+      {values::Payload(labelled), "the function returned metadata \"name\" that is not UTF-8"},
+      {values::Payload(typed), "the function returned a content type that is not UTF-8"},
+  };
+  for (const auto& [payload, message] : cases) {
+    const values::OutcomeRef outcome = ToOutcome(payload);
+    ASSERT_EQ(outcome->kind, values::Outcome::Kind::kError) << message;
+    EXPECT_EQ(outcome->error->kind, values::ErrorKind::kApplication);
+    EXPECT_EQ(outcome->error->type, "InvalidOutcome");
+    EXPECT_EQ(outcome->error->message, message);
+  }
+}
+
+TEST(ToOutcome, BytesMayBeAnything) {
+  const values::OutcomeRef outcome = ToOutcome(values::Payload::Bytes("caf\xE9"));
+  EXPECT_EQ(outcome->kind, values::Outcome::Kind::kValue);
+  EXPECT_EQ(outcome->value.body(), "caf\xE9");
+}
+
+TEST(ToOutcome, AnErrorsMessageIsMendedAndTheRestRefused) {
+  const values::OutcomeRef mended = ToOutcome(Failure("HttpError", "no caf\xE9"));
+  EXPECT_EQ(mended->error->type, "HttpError");
+  EXPECT_EQ(mended->error->message, "no caf\xEF\xBF\xBD");
+  const values::OutcomeRef details = ToOutcome(Failure("HttpError", "no caf\xE9", values::Payload::Text("\xE9")));
+  EXPECT_EQ(details->error->type, "InvalidOutcome");
+  EXPECT_EQ(details->error->kind, values::ErrorKind::kApplication);
+  EXPECT_EQ(details->error->message,
+            "the function returned error details with text that is not UTF-8 at byte 0 of 1; return it as bytes: no "
+            "caf\xEF\xBF\xBD");
+  const values::OutcomeRef type = ToOutcome(Failure("\xE9", "why"));
+  EXPECT_EQ(type->error->type, "InvalidOutcome");
+  EXPECT_EQ(type->error->message, "the function returned an error type that is not UTF-8: why");
+  const values::OutcomeRef cancelled = ToOutcome(absl::CancelledError("\xE9"));
+  ASSERT_EQ(cancelled->kind, values::Outcome::Kind::kCancelled);
+  EXPECT_EQ(cancelled->error->message, "\xEF\xBF\xBD");
+}
+
 TEST(FromOutcome, AnErrorReturnedOnIsTheSameError) {
   const values::Error error = FullError();
   const absl::StatusOr<values::Payload> raised = FromOutcome(values::Outcome::Failed(error));

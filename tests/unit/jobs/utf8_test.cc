@@ -15,6 +15,8 @@ TEST(Utf8, AcceptsTheFirstAndLastCharacterOfEachLength) {
         "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "plain text of some length \xC3\xA4"}) {
     EXPECT_TRUE(IsUtf8(text)) << text;
     EXPECT_EQ(MakeUtf8(text), text);
+    EXPECT_EQ(MendUtf8(std::string(text)), text);
+    EXPECT_EQ(Utf8Prefix(text), std::string_view(text).size());
   }
   EXPECT_TRUE(IsUtf8(std::string_view("\0", 1)));
 }
@@ -25,6 +27,7 @@ TEST(Utf8, RefusesOverlongFormsSurrogatesStraysAndWhatIsTooHigh) {
                            "\xE2\x82", "\xF0\x9F\x98", "\xC3(", "long enough for words \xFF"}) {
     EXPECT_FALSE(IsUtf8(text)) << text;
     EXPECT_TRUE(IsUtf8(MakeUtf8(text))) << text;
+    EXPECT_EQ(MendUtf8(std::string(text)), MakeUtf8(text));
   }
 }
 

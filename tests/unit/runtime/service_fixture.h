@@ -17,6 +17,7 @@
 #include "service/coro/event.h"
 #include "service/coro/scope.h"
 #include "service/coro/sleep.h"
+#include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/loop.h"
 #include "service/executor/manual_time.h"
@@ -101,8 +102,13 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
       loops_.push_back(std::make_unique<executor::LoopThread>(loop));
       loops.push_back(&loops_.back()->loop());
     }
-    if (GetParam().journaled) OpenStoreFor(options);
-    service_ = std::make_unique<Service>(options, *registry_, loops, *pool_, clock_, ObserverOf());
+    directory_ = std::make_unique<dispatch::Directory>();
+    if (GetParam().journaled) {
+      OpenStoreFor(options);
+    } else {
+      ASSERT_TRUE(directory_->ServeAll(*registry_).ok());
+    }
+    service_ = std::make_unique<Service>(options, *directory_, loops, *pool_, clock_, ObserverOf());
     if (GetParam().journaled) {
       absl::StatusOr<Recovered> recovered = service_->Recover();
       ASSERT_TRUE(recovered.ok()) << recovered.status().ToString();
@@ -121,7 +127,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
 
   void OpenStoreFor(Service::Options& options) {
     journal_ = OpenJournal();
-    absl::StatusOr<Store> opened = OpenStore(*journal_, *registry_, store_options_);
+    absl::StatusOr<Store> opened = OpenStore(*journal_, *registry_, *directory_, store_options_);
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     store_ = std::make_unique<Store>(*std::move(opened));
     options.store = store_.get();
@@ -237,7 +243,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   void Quiet() { ASSERT_TRUE(time_->WaitUntilQuietBlocking(seconds(20))); }
 
   core::Submit Job(const std::string& function, const std::string& text = "") {
-    const jobs::Function* found = registry_->Find(function);
+    const dispatch::Function* found = directory_->Find(function);
     values::JobSpec spec;
     spec.function = found->id;
     spec.kind = found->kind;
@@ -308,6 +314,7 @@ class ServiceFixture : public testing::TestWithParam<Setting> {
   Recovered recovered_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<jobs::Registry> registry_;
+  std::unique_ptr<dispatch::Directory> directory_;
   std::unique_ptr<executor::BlockingPool> pool_;
   std::vector<std::unique_ptr<executor::LoopThread>> loops_;
   std::unique_ptr<Service> service_;

@@ -25,6 +25,10 @@ class StoreTest : public DurableFixture {
     DurableFixture::RegisterBodies();
     if (has_gone_) {
       ASSERT_TRUE(registry_->AddAsync("gone", "", {}, &GoneBody).ok());
+      const auto nothing = [](jobs::BlockingContext&, jobs::Payload input) {
+        return absl::StatusOr<jobs::Payload>(input);
+      };
+      ASSERT_TRUE(registry_->AddBlocking("blocking-gone", "", {}, nothing).ok());
     }
   }
   // Echoes what it is given, save nothing: then it runs until it is cancelled.
@@ -47,9 +51,10 @@ class StoreTest : public DurableFixture {
     disk->epoch = 100;
     return disk;
   }
-  absl::StatusOr<Store> Open(const std::shared_ptr<store::MemoryStore>& disk, jobs::Registry& registry) {
+  absl::StatusOr<Store> Open(const std::shared_ptr<store::MemoryStore>& disk) {
     const auto journal = store::OpenMemoryJournal(disk);
-    absl::StatusOr<Store> store = OpenStore(*journal, registry, store_options_);
+    dispatch::Directory directory;
+    absl::StatusOr<Store> store = OpenStore(*journal, *registry_, directory, store_options_);
     if (store.ok()) store->journal = nullptr;  // it ends here
     return store;
   }
@@ -60,7 +65,8 @@ class StoreTest : public DurableFixture {
     registry_.swap(its);  // RegisterBodies fills the fixture's
     RegisterBodies();
     registry_.swap(its);
-    absl::StatusOr<Store> store = OpenStore(*journal, *its, store_options_);
+    dispatch::Directory directory;
+    absl::StatusOr<Store> store = OpenStore(*journal, *its, directory, store_options_);
     if (!store.ok()) return store.status();
     executor::BlockingPool::Options pool_options;
     pool_options.threads = 1;
@@ -74,8 +80,8 @@ class StoreTest : public DurableFixture {
     options.store = &*store;
     options.shards = store->shards;
     options.incarnation = store->epoch;
-    auto service =
-        std::make_unique<Service>(options, *its, std::vector<executor::Loop*>{&thread.loop()}, pool, clock_, observer_);
+    auto service = std::make_unique<Service>(options, directory, std::vector<executor::Loop*>{&thread.loop()}, pool,
+                                             clock_, observer_);
     absl::StatusOr<Recovered> recovered = service->Recover();
     pool.Shutdown(seconds(10));
     service->StopJournal();
@@ -111,18 +117,17 @@ TEST_P(StoreTest, FreshOnceThenReopenedWithItsOwnShardsAndALaterEpoch) {
   const auto disk = std::make_shared<store::MemoryStore>();
   store_options_.shards = 8;
   store_options_.epoch_at_least = 5;
-  const auto made = Open(disk, *registry_);
+  const auto made = Open(disk);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_TRUE(made->fresh);
   EXPECT_EQ(made->shards, 8u);
   EXPECT_GE(made->epoch, 5u);
   store_options_.shards = 32;  // of a new one only
-  const auto again = Open(disk, *registry_);
+  const auto again = Open(disk);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_FALSE(again->fresh);
   EXPECT_EQ(again->shards, 8u);
   EXPECT_GT(again->epoch, made->epoch);
-  EXPECT_EQ(again->stored_functions, made->stored_functions);
 }
 
 TEST_P(StoreTest, ANewerLayoutIsRefusedAndLeftAlone) {
@@ -131,7 +136,7 @@ TEST_P(StoreTest, ANewerLayoutIsRefusedAndLeftAlone) {
   header.clear();
   rows::Encode(rows::HeaderRow{rows::kSchemaVersion + 6, 4, "9.8.7"}, header);
   const auto disk = DiskOf(rows);
-  const auto opened = Open(disk, *registry_);
+  const auto opened = Open(disk);
   EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
   const std::string message(opened.status().message());
   EXPECT_THAT(message, HasSubstr("9.8.7"));
@@ -145,12 +150,12 @@ TEST_P(StoreTest, ANewerLayoutIsRefusedAndLeftAlone) {
 TEST_P(StoreTest, RowsWithoutAHeaderAndImpossibleShardsAreDataLoss) {
   Rows rows = RowsNow();
   rows.erase(HeaderKeyText());
-  EXPECT_EQ(Open(DiskOf(rows), *registry_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Open(DiskOf(rows)).status().code(), absl::StatusCode::kDataLoss);
   for (const uint32_t shards : {0u, 1025u, 0xffffffffu}) {
     std::string& header = rows[HeaderKeyText()];
     header.clear();
     rows::Encode(rows::HeaderRow{rows::kSchemaVersion, shards, "test"}, header);
-    EXPECT_EQ(Open(DiskOf(rows), *registry_).status().code(), absl::StatusCode::kDataLoss) << shards;
+    EXPECT_EQ(Open(DiskOf(rows)).status().code(), absl::StatusCode::kDataLoss) << shards;
   }
 }
 
@@ -158,27 +163,23 @@ TEST_P(StoreTest, FunctionsKeepTheirNumbersWhenTheRegistrysOrderChanges) {
   const values::FutureId rests = SubmitOk(Job("rest"));
   const values::FutureId echoed = SubmitOk(Job("echo", "before"));
   Quiet();
-  const auto stored_before = store_->stored_functions[registry_->Find("echo")->id];
-  first_ = {"new-1", "new-2"};  // every other id moves by two
+  const values::FunctionId echo = directory_->Find("echo")->id;
+  const size_t known = directory_->Known().size();
+  first_ = {"new-1", "new-2"};
   StartAgain();
-  const values::FunctionId id = registry_->Find("echo")->id;
-  EXPECT_EQ(store_->stored_functions[id], stored_before);
-  EXPECT_NE(id, stored_before);
-  const std::set<values::FunctionId> numbers(store_->stored_functions.begin(), store_->stored_functions.end());
-  EXPECT_EQ(numbers.size(), registry_->size());
-  for (values::FunctionId each = 0; each < registry_->size(); ++each) {
-    EXPECT_EQ(store_->current_functions[store_->stored_functions[each]], each);
-  }
+  EXPECT_EQ(directory_->Find("echo")->id, echo);
+  EXPECT_EQ(directory_->Find("new-1")->id, known);  // the first that was free
+  EXPECT_EQ(directory_->Find("new-2")->id, known + 1);
   Quiet();
-  EXPECT_EQ(registry_->At(View(rests).function).name, "rest");
+  EXPECT_EQ(directory_->At(View(rests).function).name, "rest");
   EXPECT_EQ(View(rests).state, State::kRunning);
-  EXPECT_EQ(registry_->At(View(echoed).function).name, "echo");
+  EXPECT_EQ(directory_->At(View(echoed).function).name, "echo");
   const values::FutureId of_new = SubmitOk(Job("new-2", "x"));
   Quiet();
-  first_.clear();  // what was written under moved ids is read without them
+  first_.clear();
   StartAgain();
-  EXPECT_EQ(registry_->At(View(rests).function).name, "rest");
-  EXPECT_EQ(registry_->At(View(of_new).function).name, "new-2");
+  EXPECT_EQ(directory_->At(View(rests).function).name, "rest");
+  EXPECT_EQ(directory_->At(View(of_new).function).name, "new-2");
 }
 
 TEST_P(StoreTest, DoneFuturesOfAMissingFunctionAreStillThere) {
@@ -190,26 +191,78 @@ TEST_P(StoreTest, DoneFuturesOfAMissingFunctionAreStillThere) {
     const core::FutureView view = View(done);
     ASSERT_EQ(view.state, State::kSucceeded);
     EXPECT_EQ(view.outcome->value.body(), "its value");
-    EXPECT_EQ(registry_->At(view.function).name, "gone");
-    EXPECT_TRUE(registry_->At(view.function).missing);
-    EXPECT_EQ(registry_->Find("gone"), nullptr);
+    EXPECT_EQ(directory_->At(view.function).name, "gone");
+    EXPECT_FALSE(directory_->At(view.function).served());
   }
   has_gone_ = true;  // and back again
   StartAgain();
-  EXPECT_EQ(View(done).function, registry_->Find("gone")->id);
+  EXPECT_EQ(View(done).function, directory_->Find("gone")->id);
+  EXPECT_TRUE(directory_->Find("gone")->served());
 }
 
-TEST_P(StoreTest, PendingJobsOfAMissingFunctionKeepTheServerFromStarting) {
-  for (int i = 0; i < 3; ++i) SubmitOk(Job("gone"));
-  SubmitOk(Job("gone", "done"));
+TEST_P(StoreTest, JobsOfAMissingFunctionWaitUntilAServerHasIt) {
+  std::vector<values::FutureId> waiting;
+  for (int i = 0; i < 3; ++i) waiting.push_back(SubmitOk(Job("gone")));
+  const values::FutureId done = SubmitOk(Job("gone", "done"));
   Quiet();
-  const Rows rows = RowsNow();
-  EXPECT_TRUE(TryRecover(rows).ok());
   has_gone_ = false;
-  const auto recovered = TryRecover(rows);
-  EXPECT_EQ(recovered.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(recovered.status().message()), HasSubstr("gone (3 jobs)"));
-  EXPECT_THAT(std::string(recovered.status().message()), HasSubstr("store.fail_unknown_functions"));
+  StartAgain();
+  Quiet();
+  for (const values::FutureId& id : waiting) EXPECT_EQ(View(id).state, State::kQueued);
+  EXPECT_EQ(View(done).state, State::kSucceeded);
+  EXPECT_EQ(service_->QueuedJobs().unserved, 3u);
+  EXPECT_EQ(service_->RunningJobs(), 0u);  // no drain waits for them
+  // One that is submitted meanwhile waits beside them; others run, and a cancel finds the one that waits.
+  const values::FutureId late = SubmitOk(Job("gone", "late"));
+  EXPECT_EQ(View(SubmitOk(Job("echo", "x"))).state, State::kSucceeded);
+  EXPECT_EQ(CancelOne(waiting[1]), core::CancelEffect::kCancelled);
+  Quiet();
+  EXPECT_EQ(View(waiting[1]).state, State::kCancelled);
+  EXPECT_EQ(View(late).state, State::kQueued);
+  EXPECT_EQ(service_->QueuedJobs().unserved, 3u);
+  has_gone_ = true;
+  StartAgain();
+  Quiet();
+  EXPECT_EQ(View(waiting[0]).state, State::kRunning);
+  EXPECT_EQ(View(waiting[2]).state, State::kRunning);
+  EXPECT_EQ(View(late).state, State::kSucceeded);
+  EXPECT_EQ(service_->QueuedJobs().unserved, 0u);
+}
+
+TEST_P(StoreTest, AJobOfAMissingFunctionStartsAsSoonAsSomebodyServesIt) {
+  const values::FutureId waits = SubmitOk(Job("gone"));
+  Quiet();
+  has_gone_ = false;
+  StartAgain();
+  Quiet();
+  EXPECT_EQ(View(waits).state, State::kQueued);
+  jobs::Registry late;
+  ASSERT_TRUE(late.AddAsync("gone", "", {}, &Echo).ok());
+  ASSERT_TRUE(directory_->Serve(*late.Find("gone")).ok());
+  Quiet();
+  EXPECT_EQ(View(waits).state, State::kSucceeded);
+}
+
+// What waits for a function that nobody serves is in nobody's way: neither the pool's queue nor a queue timeout of its
+// own.
+TEST_P(StoreTest, AnUnservedBlockingJobTakesNoRoomAndTimesOutAsItWould) {
+  core::Submit job = Job("blocking-gone");
+  job.options = std::make_unique<values::Options>();
+  job.options->queue_timeout = seconds(60);
+  job.options->delay = seconds(1);
+  const values::FutureId waits = SubmitOk(std::move(job));
+  Quiet();
+  has_gone_ = false;
+  Service::Options options;
+  options.blocking_queue_max = 1;
+  StartAgainFrom(disk_, 0, options);
+  Advance(seconds(1));
+  EXPECT_EQ(service_->QueuedJobs().unserved, 1u);
+  EXPECT_EQ(View(SubmitOk(Job("run-blocking", "x"))).id.shard, waits.shard);
+  Advance(seconds(60));
+  EXPECT_EQ(View(waits).state, State::kFailed);
+  EXPECT_EQ(View(waits).outcome->error->kind, values::ErrorKind::kQueueTimedOut);
+  EXPECT_EQ(service_->QueuedJobs().unserved, 0u);
 }
 
 TEST_P(StoreTest, PendingJobsOfAMissingFunctionFailWhenTheOperatorSaysSo) {
@@ -222,6 +275,7 @@ TEST_P(StoreTest, PendingJobsOfAMissingFunctionFailWhenTheOperatorSaysSo) {
   const core::FutureView view = View(waits);
   ASSERT_EQ(view.state, State::kFailed);
   EXPECT_EQ(view.outcome->error->type, "UnknownFunction");
+  EXPECT_EQ(directory_->Find("gone"), nullptr);  // nor is it submitted any more
   EXPECT_THAT(view.outcome->error->message, HasSubstr("gone"));
 }
 

@@ -27,8 +27,9 @@ class Convert : public ::testing::Test {
       co_return input;
     };
     EXPECT_TRUE(registry_.AddAsync("echo", "for tests", values::Payload(), body).ok());
+    EXPECT_TRUE(directory_.ServeAll(registry_).ok());
   }
-  SubmitContext Context() { return SubmitContext(limits_, registry_, Durability::kNone, values::Namespace{3, 7}); }
+  SubmitContext Context() { return SubmitContext(limits_, directory_, Durability::kNone, values::Namespace{3, 7}); }
   absl::StatusOr<Submission> Submit(pb::FutureSpec spec) { return ToSubmit(Context(), spec, nullptr, Path("future")); }
   static pb::FutureSpec Echo() {
     pb::FutureSpec spec;
@@ -43,6 +44,7 @@ class Convert : public ::testing::Test {
 
   values::Limits limits_;
   jobs::Registry registry_;
+  dispatch::Directory directory_;
 };
 
 std::string Refusal(const absl::Status& status) {
@@ -366,7 +368,7 @@ TEST(FromInstant, SplitsSecondsAndNanosAlsoBeforeTheEpoch) {
 }
 
 TEST(FromView, ShowsEveryField) {
-  jobs::Registry registry;
+  const dispatch::Directory directory;
   core::FutureView view;
   view.id.sequence = 9;
   view.kind = values::FutureKind::kShield;
@@ -384,7 +386,7 @@ TEST(FromView, ShowsEveryField) {
   view.outcome = Outcome::Cancelled("why");
   pb::Future out;
   Room room(10'000, 2);
-  FromView(view, "ns", registry, Durability::kSync, room, out);
+  FromView(view, "ns", directory, Durability::kSync, room, out);
   EXPECT_EQ(out.namespace_(), "ns");
   EXPECT_EQ(out.function(), "");
   EXPECT_EQ(out.state(), pb::FUTURE_STATE_CANCELLED);
@@ -400,7 +402,7 @@ TEST(FromView, ShowsEveryField) {
   EXPECT_FALSE(out.has_progress());
   pb::Future tight;
   Room none(0, 2);
-  FromView(view, "ns", registry, Durability::kSync, none, tight);
+  FromView(view, "ns", directory, Durability::kSync, none, tight);
   EXPECT_TRUE(tight.outcome_omitted());
   EXPECT_FALSE(tight.has_outcome());
 }

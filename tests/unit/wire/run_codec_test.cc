@@ -50,6 +50,7 @@ class RunCodec : public ::testing::Test {
     for (const char* name : {"echo", "other.name"}) {
       EXPECT_TRUE(registry_.AddAsync(name, "for tests", values::Payload(), body).ok());
     }
+    EXPECT_TRUE(directory_.ServeAll(registry_).ok());
   }
   void ExpectLikeProtobuf(std::string_view bytes) {
     // A copy of its own size, so that a sanitizer sees a step beyond its end.
@@ -69,7 +70,8 @@ class RunCodec : public ::testing::Test {
   }
 
   jobs::Registry registry_;
-  RunRequestReader reader_{registry_, kPlainBytesMax};
+  dispatch::Directory directory_;
+  RunRequestReader reader_{directory_, kPlainBytesMax};
   int good_ = 0, bad_ = 0, plain_ = 0, others_ = 0;
 };
 
@@ -316,7 +318,7 @@ TEST_F(RunCodec, TheUsualShapeIsPlain) {
 
 TEST_F(RunCodec, APlainCallIsWhatItsMessageWouldHaveMade) {
   const values::Limits limits;
-  SubmitContext context(limits, registry_, Durability::kNone, values::Namespace{3, 7});
+  SubmitContext context(limits, directory_, Durability::kNone, values::Namespace{3, 7});
   context.attached = true;
   context.default_retention = kAttachedRetention;
   pb::FutureSpec spec;
@@ -325,7 +327,7 @@ TEST_F(RunCodec, APlainCallIsWhatItsMessageWouldHaveMade) {
   const pb::FutureOptions defaults;
   const absl::StatusOr<Submission> wanted = ToSubmit(context, spec, &defaults, Path("future"));
   ASSERT_TRUE(wanted.ok());
-  const core::Submit made = PlainCall(context, *registry_.Find("other.name"), values::Payload::Bytes("d"));
+  const core::Submit made = PlainCall(context, *directory_.Find("other.name"), values::Payload::Bytes("d"));
   EXPECT_EQ(made.ns, wanted->command.ns);
   EXPECT_EQ(made.ns_tag, wanted->command.ns_tag);
   EXPECT_EQ(made.options, nullptr);
@@ -365,7 +367,7 @@ TEST_F(RunCodec, AnythingThatDefaultsSayMakesCallsLessThanPlain) {
 
 TEST_F(RunCodec, InASessionAPlainCallIsHashedAsItsMessageWouldBe) {
   const values::Limits limits;
-  SubmitContext context(limits, registry_, Durability::kNone, values::Namespace{3, 7});
+  SubmitContext context(limits, directory_, Durability::kNone, values::Namespace{3, 7});
   context.attached = true;
   context.request_id = "session/17";
   const auto compare = [&](const std::string& function, const std::string* data) {
@@ -378,7 +380,7 @@ TEST_F(RunCodec, InASessionAPlainCallIsHashedAsItsMessageWouldBe) {
     PlainSpec plain;
     plain.has_data = data != nullptr;
     if (data != nullptr) plain.data = *data;
-    const core::Submit made = PlainCall(context, *registry_.Find(function), InputOf(plain));
+    const core::Submit made = PlainCall(context, *directory_.Find(function), InputOf(plain));
     EXPECT_NE(made.spec_hash, 0u);
     EXPECT_EQ(made.spec_hash, wanted->command.spec_hash) << function;
     EXPECT_EQ(made.options->request_id, wanted->command.options->request_id);

@@ -1,0 +1,154 @@
+#include "service/core/kinds/cancel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "service/core/completion.h"
+#include "service/core/interest/awaits.h"
+#include "service/core/interest/remote.h"
+#include "service/core/kinds/job.h"
+#include "service/core/kinds/kind.h"
+#include "service/core/turn.h"
+
+namespace muster::core {
+namespace {
+
+constexpr uint32_t kTimesMax = 1'000'000;
+
+bool IsCancellable(const Future& future) {
+  if (future.done()) return false;
+  const auto cancellable = KindOf(future.kind).cancellable;
+  return cancellable == nullptr || cancellable(future);
+}
+
+void Enter(Turn& turn, CancelWalk& walk, Future& future, uint32_t times) {
+  future.cancel_time = std::min(future.cancel_time, turn.now);
+  turn.changes.Mark(future);
+  KindOf(future.kind).cancel(turn, walk, future, times);
+}
+
+// The walk comes by a second time.
+void EnterAgain(Turn& turn, CancelWalk& walk, Future& future, uint32_t times) {
+  turn.changes.Mark(future);
+  if (KindOf(future.kind).counts_cancels) {
+    future.cancelling = AddTimes(future.cancelling, times);
+    if (future.state == State::kRunning) CountCancel(turn, future, walk.message, times);
+  }
+  if (future.on_path) {
+    // A circle. It holds a job, because a combinator can only be made of what was there before.
+    if (AwaitLink* await = walk.awaiting.empty() ? nullptr : walk.awaiting.back()->open_await()) {
+      EndAwaitCancelled(turn, *await, walk.message);
+    }
+  } else if (walk.hops > 0 && future.open_await() != nullptr) {
+    // Back from another shard: most likely a circle too, and if not, the body sees now what it would see soon.
+    EndAwaitCancelled(turn, *future.open_await(), walk.message);
+  }
+}
+
+std::vector<Future*> TargetsOf(Turn& turn, const core::Cancel& command) {
+  std::vector<Future*> targets;
+  if (command.set.group.empty()) {
+    targets.reserve(command.set.ids.size());
+    for (const FutureId& id : command.set.ids) targets.push_back(turn.futures.Find(command.ns, id));
+  } else if (const Group* group = turn.futures.groups().Find(command.ns, command.set.group)) {
+    for (GroupMember& member : group->members) {
+      if (!member.future->done()) targets.push_back(member.future);
+    }
+  }
+  return targets;
+}
+
+}  // namespace
+
+uint32_t AddTimes(uint32_t a, uint32_t b) { return std::min(kTimesMax, a + b); }
+uint32_t MultiplyTimes(uint32_t a, uint32_t b) {
+  return static_cast<uint32_t>(std::min<uint64_t>(kTimesMax, uint64_t{a} * b));
+}
+
+void Apply(Turn& turn, core::Cancel& command) {
+  CancelAnswered answer;
+  answer.token = command.token;
+  const std::vector<Future*> targets = TargetsOf(turn, command);
+  answer.effects.reserve(targets.size());
+  for (size_t at = 0; at < targets.size(); ++at) {
+    const FutureId id = targets[at] != nullptr ? turn.futures.IdOf(*targets[at]) : command.set.ids[at];
+    CancelEffect effect = CancelEffect::kNotFound;
+    if (targets[at] != nullptr) {
+      const bool took = CancelFuture(turn, *targets[at], command.message);
+      effect = took ? CancelEffect::kRequested : CancelEffect::kAlreadyDone;  // semantics 4
+    }
+    answer.effects.emplace_back(id, effect);
+  }
+  Drain(turn);
+  for (size_t at = 0; at < targets.size(); ++at) {
+    CancelEffect& effect = answer.effects[at].second;
+    if (effect == CancelEffect::kRequested && targets[at]->done() && targets[at]->outcome->RaisesCancelled()) {
+      effect = CancelEffect::kCancelled;
+    }
+  }
+  turn.Emit(std::move(answer));
+}
+
+bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t times, uint32_t hops, uint64_t id) {
+  if (!IsCancellable(root)) return false;
+  CancelWalk walk{message, hops, id != 0 ? id : turn.walks.Next(turn.options.index), {}, {}};
+  walk.stack.push_back({&root, times, false});
+  while (!walk.stack.empty()) {
+    const CancelWalk::Step step = walk.stack.back();
+    walk.stack.pop_back();
+    Future& future = *step.future;
+    if (step.leave) {
+      future.on_path = false;
+      if (!walk.awaiting.empty() && walk.awaiting.back() == &future) walk.awaiting.pop_back();
+    } else if (future.done()) {
+      continue;
+    } else if (future.cancel_walk == walk.id) {
+      EnterAgain(turn, walk, future, step.times);
+    } else {
+      future.cancel_walk = walk.id;
+      future.on_path = true;
+      walk.stack.push_back({&future, 0, true});
+      Enter(turn, walk, future, step.times);
+    }
+  }
+  return true;
+}
+
+bool PassCancel(CancelWalk& walk, Future& target, uint32_t times) {
+  if (!IsCancellable(target)) return false;
+  walk.stack.push_back({&target, times, false});
+  return true;
+}
+
+void SendCancel(Turn& turn, const CancelWalk& walk, const Future& asker, uint32_t index, const FutureId& target,
+                Remote& remote, uint32_t times) {
+  remote.cancels_sent += times;
+  CancelMember cancel;
+  cancel.link.target = target;
+  cancel.link.subscriber = turn.futures.IdOf(asker);
+  cancel.link.index = index;
+  cancel.link.ns = asker.ns;
+  cancel.times = remote.cancels_sent;
+  cancel.hops = walk.hops + 1;
+  cancel.walk = walk.id;
+  cancel.message = walk.message;
+  Send(turn, target.shard, std::move(cancel));
+}
+
+void SendCancelAgain(Turn& turn, Future& combinator, uint32_t at) {
+  MemberLink& member = combinator.combinator().members[at];
+  const CancelWalk walk{combinator.combinator().cancel_message, 0, turn.walks.Next(turn.options.index), {}, {}};
+  SendCancel(turn, walk, combinator, at, member.id, member.remote, 0);
+}
+
+void CancelInner(Turn& turn, Future& combinator, const std::string& message, uint32_t times) {
+  MemberLink& inner = combinator.combinator().members[0];
+  if (inner.member != nullptr) {
+    CancelFuture(turn, *inner.member, message, times);
+    return;
+  }
+  const CancelWalk walk{message, 0, turn.walks.Next(turn.options.index), {}, {}};
+  SendCancel(turn, walk, combinator, 0, inner.id, inner.remote, times);
+}
+
+}  // namespace muster::core
