@@ -70,8 +70,9 @@ function(muster_is_installed result)
 endfunction()
 
 # muster_library(NAME SOURCES ... [HEADERS ...] [DEPS ...]): the library of one folder, muster_base as muster::base.
-# Its includes are written from the project's root ("service/base/clock.h"), also by those who use it installed; so
-# HEADERS names every header that another folder may include.
+# Within the project includes are written from its root ("service/base/clock.h"); HEADERS names every header that another
+# folder may include. What is for users lies in include/ of the folder and is included from there ("muster/client.h"), in
+# the project too. Installed, the other headers lie in muster/internal (MusterInstall.cmake).
 function(muster_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;DEPS" ${ARGN})
   if(ARG_SOURCES)
@@ -85,8 +86,10 @@ function(muster_library name)
   endif()
   string(REGEX REPLACE "^muster_" "" short ${name})
   add_library(muster::${short} ALIAS ${name})
-  target_include_directories(${name} ${scope}
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/muster>)
+  target_include_directories(${name} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
+  if(ARG_HEADERS MATCHES "(^|;)include/muster/")
+    target_include_directories(${name} ${scope} $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)
+  endif()
   target_compile_features(${name} ${scope} cxx_std_20)
   target_link_libraries(${name} ${scope} ${ARG_DEPS})
 
@@ -97,7 +100,10 @@ function(muster_library name)
     file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
     foreach(header IN LISTS ARG_HEADERS)
       cmake_path(GET header PARENT_PATH sub)
-      install(FILES ${header} DESTINATION include/muster/${folder}/${sub} COMPONENT Development)
+      if(NOT sub STREQUAL include/muster)
+        set(sub include/muster/internal/${folder}/${sub})
+      endif()
+      install(FILES ${header} DESTINATION ${sub} COMPONENT Development)
     endforeach()
   endif()
 endfunction()

@@ -21,3 +21,16 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/muster-config-version.cma
 install(FILES ${PROJECT_BINARY_DIR}/muster-config.cmake ${PROJECT_BINARY_DIR}/muster-config-version.cmake
   DESTINATION ${package_folder} COMPONENT Development)
 install(EXPORT musterTargets NAMESPACE muster:: DESTINATION ${package_folder} COMPONENT Development)
+
+# Whoever uses the libraries has one name in the way of includes: muster/. So what is in muster/internal, and is included
+# from the project's root within the project, is included from there.
+install(CODE [[
+  set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/include/muster")
+  file(GLOB public "${root}/*.h")
+  file(GLOB_RECURSE internal "${root}/internal/*.h")
+  foreach(header IN LISTS public internal)
+    file(READ "${header}" text)
+    string(REGEX REPLACE "(#include \")((service|client)/)" "\\1muster/internal/\\2" text "${text}")
+    file(WRITE "${header}" "${text}")
+  endforeach()
+]] COMPONENT Development)

@@ -1,6 +1,6 @@
 #include "client/cli/exit_code.h"
 
-#include "client/cpp/status.h"
+#include "muster/status.h"
 
 namespace muster::cli {
 namespace {

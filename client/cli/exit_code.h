@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 
-#include "client/cpp/values.h"
+#include "muster/values.h"
 
 namespace muster::cli {
 

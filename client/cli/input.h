@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "client/cpp/values.h"
+#include "muster/values.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 
 #include "client/cli/input.h"
-#include "client/cpp/options.h"
+#include "muster/options.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 
 #include "client/cli/terminal.h"
-#include "client/cpp/client.h"
+#include "muster/client.h"
 
 namespace muster::cli {
 

@@ -15,7 +15,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/render.h"
 #include "client/cli/terminal.h"
-#include "client/cpp/client.h"
+#include "muster/client.h"
 
 namespace muster::cli {
 

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "client/cpp/future.h"
+#include "muster/future.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;

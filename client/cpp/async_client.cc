@@ -1,4 +1,4 @@
-#include "client/cpp/async_client.h"
+#include "muster/async_client.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "client/cpp/detail/durations.h"
 #include "client/cpp/detail/health.h"
 #include "client/cpp/detail/rpc.h"
-#include "client/cpp/status.h"
+#include "muster/status.h"
 
 namespace muster::client {
 namespace {

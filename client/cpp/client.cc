@@ -1,4 +1,4 @@
-#include "client/cpp/client.h"
+#include "muster/client.h"
 
 #include <type_traits>
 #include <utility>

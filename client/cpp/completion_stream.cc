@@ -1,4 +1,4 @@
-#include "client/cpp/completion_stream.h"
+#include "muster/completion_stream.h"
 
 #include <deque>
 #include <unordered_set>

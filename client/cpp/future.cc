@@ -1,11 +1,11 @@
-#include "client/cpp/future.h"
+#include "muster/future.h"
 
 #include <fmt/format.h>
 
-#include "client/cpp/async_client.h"
 #include "client/cpp/detail/blocking.h"
 #include "client/cpp/detail/connection.h"
 #include "client/cpp/detail/core.h"
+#include "muster/async_client.h"
 #include "service/base/status.h"
 
 namespace muster::client {

@@ -1,4 +1,4 @@
-#include "client/cpp/options.h"
+#include "muster/options.h"
 
 #include <array>
 #include <random>

@@ -1,4 +1,4 @@
-#include "client/cpp/run_stream.h"
+#include "muster/run_stream.h"
 
 #include <utility>
 

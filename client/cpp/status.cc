@@ -1,4 +1,4 @@
-#include "client/cpp/status.h"
+#include "muster/status.h"
 
 #include <chrono>
 

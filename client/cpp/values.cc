@@ -1,4 +1,4 @@
-#include "client/cpp/values.h"
+#include "muster/values.h"
 
 #include <utility>
 

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "service/app/value_text.h"
+#include "service/base/options/value_text.h"
 #include "service/base/status.h"
 
 namespace muster::app {
@@ -23,7 +23,7 @@ absl::StatusOr<std::string> Operate(StoreWatch& store, std::string_view operatio
 }
 
 absl::StatusOr<std::string> Advance(executor::ManualTime& time, std::string_view duration) {
-  const std::optional<base::Duration> by = ParseDuration(duration);
+  const std::optional<base::Duration> by = base::ParseDuration(duration);
   if (!by.has_value()) return absl::InvalidArgumentError("no duration; write one such as 90s or 1h30m");
   if (!time.AdvanceBlocking(*by, kAdvanceLimit)) {
     return absl::DeadlineExceededError("something is still busy after ten seconds of real time");

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "service/app/config.h"
-#include "service/app/value_text.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
@@ -14,8 +14,9 @@ namespace {
 absl::Status UnknownArgument(const std::string& argument) {
   std::vector<std::string> known = {"--config",          "--validate", "--print-config",
                                     "--print-reference", "--version",  "--help"};
-  for (const Option& option : Options()) known.push_back(FlagOf(option));
-  const std::optional<std::string> meant = DidYouMean(argument.substr(0, argument.find('=')), known);
+  Config config;
+  for (const base::Option& option : Options(config)) known.push_back(FlagOf(option));
+  const std::optional<std::string> meant = base::DidYouMean(argument.substr(0, argument.find('=')), known);
   return absl::InvalidArgumentError(
       fmt::format("unexpected argument {}{}", argument,
                   meant.has_value() ? fmt::format("; did you mean {}?", *meant) : std::string("; see --help")));
@@ -38,9 +39,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   parser.add_option("-c,--config", line.config_file);
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> given;
-  for (const Option& option : Options()) {
+  Config config;
+  for (const base::Option& option : Options(config)) {
     const std::string key(option.key);
-    if (option.type == ValueType::kBool) {
+    if (option.type == base::ValueType::kBool) {
       given[key] = parser.add_flag(FlagOf(option))->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     } else {
       given[key] = parser.add_option(FlagOf(option), values[key])

@@ -1,5 +1,6 @@
-// What an operator can set: every option with its key, type, default, limits and help in one table (config.cc), read
-// from a YAML file, the environment and flags. Flags win over the environment, that over the file, that over defaults.
+// What an operator can set: every option with its key, type, default, bounds and help in one table, read from a YAML
+// file, the environment and flags. Flags win over the environment, that over the file, that over defaults. The server's
+// own options stand in config.cc; each family of functions brings its own (service/functions/family.h).
 //
 // The flag of the key "blocking.threads" is --blocking-threads, its variable MUSTER_BLOCKING_THREADS.
 // docs/reference/configuration.md and --help are made from the same table.
@@ -12,10 +13,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "service/app/families.h"
 #include "service/base/clock.h"
+#include "service/base/options/option.h"
 #include "service/values/limits.h"
 
 namespace muster::app {
@@ -58,61 +60,17 @@ struct Config {
     base::Duration grace = std::chrono::seconds(30);
   } drain;
   values::Limits limits;
-  struct Functions {
-    base::Duration sleep_max = std::chrono::hours(24 * 365);
-  } functions;
-  struct Files {
-    std::string root;
-    uint64_t read_bytes_max = 1u << 20;
-    uint64_t write_bytes_max = 16u << 20;
-    uint32_t list_max = 1000;
-  } files;
-  struct Http {
-    std::vector<std::string> allow_private;
-    std::string ca_file;
-    uint64_t body_bytes_max = 1u << 20;
-    uint64_t request_bytes_max = 1u << 20;
-    base::Duration timeout_max = std::chrono::minutes(10);
-    uint32_t redirects_max = 20;
-    uint32_t transfers_max = 256;
-    uint32_t transfers_per_host_max = 32;
-    uint32_t queue_max = 10'000;
-  } http;
+  // Each holds the values of its own options.
+  functions::Families families = AllFamilies();
   std::string clock = "system";
   std::string ready_file;
 };
 
-// What a value is, for parsing, printing and the reference.
-enum class ValueType { kBool, kCount, kBytes, kDuration, kText, kChoice, kAddress, kList };
-
-// Where a value of a Config lives.
-using Field =
-    std::variant<bool& (*)(Config&), uint32_t& (*)(Config&), uint64_t& (*)(Config&), base::Duration& (*)(Config&),
-                 std::string& (*)(Config&), std::vector<std::string>& (*)(Config&)>;
-
-struct Option {
-  std::string_view key;
-  ValueType type;
-  Field field;
-  std::string_view help;
-  // kCount and kBytes: as they are; kDuration: microseconds. Without a meaning for other types.
-  uint64_t min = 0;
-  uint64_t max = UINT64_MAX;
-  // kChoice: the words, separated by commas.
-  std::string_view choices = {};
-  // What the default means, where its value alone does not say it.
-  std::string_view default_note = {};
-};
-
-// In the order of the reference.
-const std::vector<Option>& Options();
-std::string FlagOf(const Option& option);
-std::string VariableOf(const Option& option);
-
-// The value as it would be written in the file; a list is joined by commas.
-std::string ValueText(const Option& option, const Config& config);
-// Empty when `text` was stored; else what is wrong with it: the value, and what is allowed.
-std::string StoreValue(const Option& option, std::string_view text, Config& config);
+// The whole table, bound to `config`: it outlives what is returned, and must not move meanwhile. In the order of the
+// reference.
+std::vector<base::Option> Options(Config& config);
+std::string FlagOf(const base::Option& option);
+std::string VariableOf(const base::Option& option);
 
 struct Problem {
   std::string where;    // "muster.yaml:12", "MUSTER_LOOPS", "--loops"
@@ -140,16 +98,9 @@ LoadedConfig LoadConfig(const ConfigSources& sources);
 // What contradicts itself: addresses without TLS, a certificate without key ... `loaded.problems` is added to.
 void CheckTogether(LoadedConfig& loaded);
 
-// "host:port", "[::1]:port"; numeric host or localhost. False when it is neither.
-struct HostPort {
-  std::string host;
-  uint16_t port = 0;
-};
-bool ParseHostPort(std::string_view text, HostPort* out);
-bool IsLoopback(const std::string& host);
-
-// Effective values with where each came from, as a YAML file that gives the same values again.
-std::string PrintConfig(const LoadedConfig& loaded);
+// Effective values with where each came from, as a YAML file that gives the same values again. (Not const, as the table
+// is bound to values that may be changed; these are only read.)
+std::string PrintConfig(LoadedConfig& loaded);
 // docs/reference/configuration.md.
 std::string ConfigReferenceMarkdown();
 // The lines of --help that tell of the options.

@@ -8,50 +8,64 @@
 #include <set>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <netinet/in.h>
-#include <sys/stat.h>
 #include <yaml-cpp/yaml.h>
 
 #include "service/app/config.h"
-#include "service/app/value_text.h"
+#include "service/base/options/host_port.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
 
+using base::Option;
+
 constexpr size_t kFileBytesMax = 1u << 20;
 
-const Option* FindOption(std::string_view key) {
-  for (const Option& option : Options()) {
-    if (option.key == key) return &option;
-  }
-  return nullptr;
-}
+// The table of one configuration, with what its readers ask.
+class Table {
+ public:
+  explicit Table(Config& config) : options_(Options(config)) {}
 
-// Whether options live below `key`, as "limits.set_max" below "limits".
-bool IsSection(std::string_view key) {
-  return std::any_of(Options().begin(), Options().end(), [&](const Option& option) {
-    return option.key.size() > key.size() && option.key.starts_with(key) && option.key[key.size()] == '.';
-  });
-}
+  const std::vector<Option>& options() const { return options_; }
 
-std::string UnknownKey(std::string_view key) {
-  std::vector<std::string> known;
-  for (const Option& option : Options()) {
-    known.emplace_back(option.key);
-    const size_t dot = option.key.find('.');
-    if (dot != std::string_view::npos) known.emplace_back(option.key.substr(0, dot));
+  // Null when there is none.
+  const Option* Find(std::string_view key) const {
+    for (const Option& option : options_) {
+      if (option.key == key) return &option;
+    }
+    return nullptr;
   }
-  const std::optional<std::string> meant = DidYouMean(key, known);
-  return meant.has_value() ? fmt::format("no such key; did you mean {}?", *meant) : "no such key; see musterd --help";
-}
+
+  // Whether options live below `key`, as "limits.set_max" below "limits".
+  bool IsSection(std::string_view key) const {
+    return std::any_of(options_.begin(), options_.end(), [&](const Option& option) {
+      return option.key.size() > key.size() && option.key.starts_with(key) && option.key[key.size()] == '.';
+    });
+  }
+
+  // What to say of a key that is neither.
+  std::string Unknown(std::string_view key) const {
+    std::vector<std::string> known;
+    for (const Option& option : options_) {
+      known.emplace_back(option.key);
+      const size_t dot = option.key.find('.');
+      if (dot != std::string_view::npos) known.emplace_back(option.key.substr(0, dot));
+    }
+    const std::optional<std::string> meant = base::DidYouMean(key, known);
+    return meant.has_value() ? fmt::format("no such key; did you mean {}?", *meant) : "no such key; see musterd --help";
+  }
+
+ private:
+  const std::vector<Option> options_;
+};
 
 // The YAML file, read key by key; everything that is wrong with it goes into `loaded.problems`.
 class FileReader {
  public:
-  FileReader(std::string name, LoadedConfig& loaded) : name_(std::move(name)), loaded_(loaded) {}
+  FileReader(std::string name, const Table& table, LoadedConfig& loaded)
+      : name_(std::move(name)), table_(table), loaded_(loaded) {}
 
   void Read() {
     std::string text;
@@ -81,7 +95,7 @@ class FileReader {
       return false;
     }
     if (size > kFileBytesMax) {
-      loaded_.problems.push_back({name_, "", fmt::format("larger than {}", BytesText(kFileBytesMax))});
+      loaded_.problems.push_back({name_, "", fmt::format("larger than {}", base::BytesText(kFileBytesMax))});
       return false;
     }
     return true;
@@ -111,15 +125,15 @@ class FileReader {
   }
 
   void ReadEntry(const YAML::Node& name, const YAML::Node& value, const std::string& key) {
-    const Option* option = FindOption(key);
+    const Option* option = table_.Find(key);
     if (option == nullptr) {
-      if (!IsSection(key)) return Fail(name, key, UnknownKey(key));
+      if (!table_.IsSection(key)) return Fail(name, key, table_.Unknown(key));
       if (value.IsNull()) return;  // a section of which everything is commented out
       if (!value.IsMap()) return Fail(value, key, "must hold keys of its own");
       return ReadMap(value, key);
     }
     std::string text;
-    if (option->type == ValueType::kList && value.IsSequence()) {
+    if (option->type == base::ValueType::kList && value.IsSequence()) {
       for (const YAML::Node& item : value) {
         if (!item.IsScalar()) return Fail(item, key, "each item must be a plain value");
         text += (text.empty() ? "" : ",") + item.Scalar();
@@ -129,20 +143,21 @@ class FileReader {
     } else if (value.IsNull()) {
       return Fail(name, key, "has no value");
     } else {
-      return Fail(value, key, option->type == ValueType::kList ? "must be a list" : "must be one plain value");
+      return Fail(value, key, option->type == base::ValueType::kList ? "must be a list" : "must be one plain value");
     }
-    if (std::string wrong = StoreValue(*option, text, loaded_.config); !wrong.empty()) {
+    if (std::string wrong = base::StoreValue(*option, text); !wrong.empty()) {
       return Fail(value, key, std::move(wrong));
     }
     loaded_.origins[key] = Where(value.Mark());
   }
 
   const std::string name_;
+  const Table& table_;
   LoadedConfig& loaded_;
 };
 
 void Store(const Option& option, std::string_view text, const std::string& where, LoadedConfig& loaded) {
-  if (std::string wrong = StoreValue(option, text, loaded.config); !wrong.empty()) {
+  if (std::string wrong = base::StoreValue(option, text); !wrong.empty()) {
     loaded.problems.push_back({where, std::string(option.key), std::move(wrong)});
   } else {
     loaded.origins[std::string(option.key)] = where;
@@ -172,42 +187,32 @@ void PlaceStore(const ConfigSources& sources, LoadedConfig& loaded) {
 }
 
 // One namespace may fill half of the memory: the rest is for the others, for what is under way, and for the store.
-void FitMemory(const ConfigSources& sources, LoadedConfig& loaded) {
+void FitMemory(const ConfigSources& sources, const Table& table, LoadedConfig& loaded) {
   constexpr std::string_view kKey = "limits.namespace_bytes_max";
   std::string& origin = loaded.origins.find(kKey)->second;
   uint64_t& bytes = loaded.config.limits.namespace_bytes_max;
   if (origin != "default" || !sources.memory_bytes.has_value() || bytes <= *sources.memory_bytes / 2) return;
-  bytes = std::max<uint64_t>(*sources.memory_bytes / 2, FindOption(kKey)->min);
+  bytes = std::max<uint64_t>(*sources.memory_bytes / 2, table.Find(kKey)->min);
   origin = "half of the memory limit";
-}
-
-bool IsAddressOrNetwork(const std::string& text) {
-  const size_t slash = text.find('/');
-  const std::string host = text.substr(0, slash);
-  in6_addr address{};
-  const bool v4 = inet_pton(AF_INET, host.c_str(), &address) == 1;
-  if (!v4 && inet_pton(AF_INET6, host.c_str(), &address) != 1) return false;
-  if (slash == std::string::npos) return true;
-  const std::optional<uint64_t> bits = ParseCount(std::string_view(text).substr(slash + 1));
-  return bits.has_value() && *bits <= (v4 ? 32u : 128u);
 }
 
 }  // namespace
 
 LoadedConfig LoadConfig(const ConfigSources& sources) {
   LoadedConfig loaded;
-  for (const Option& option : Options()) loaded.origins[std::string(option.key)] = "default";
-  if (!sources.file.empty()) FileReader(sources.file, loaded).Read();
-  for (const Option& option : Options()) {
+  const Table table(loaded.config);
+  for (const Option& option : table.options()) loaded.origins[std::string(option.key)] = "default";
+  if (!sources.file.empty()) FileReader(sources.file, table, loaded).Read();
+  for (const Option& option : table.options()) {
     const std::string variable = VariableOf(option);
     if (const auto found = sources.environment.find(variable); found != sources.environment.end()) {
       Store(option, found->second, variable, loaded);
     }
   }
   for (const auto& [key, values] : sources.flags) {
-    const Option* option = FindOption(key);
+    const Option* option = table.Find(key);
     if (option == nullptr || values.empty()) continue;
-    if (option->type == ValueType::kList) {
+    if (option->type == base::ValueType::kList) {
       Store(*option, fmt::format("{}", fmt::join(values, ",")), FlagOf(*option), loaded);
     } else if (values.size() > 1) {
       loaded.problems.push_back({FlagOf(*option), key, "given twice"});
@@ -216,7 +221,7 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
     }
   }
   PlaceStore(sources, loaded);
-  FitMemory(sources, loaded);
+  FitMemory(sources, table, loaded);
   CheckTogether(loaded);
   return loaded;
 }
@@ -229,10 +234,7 @@ void CheckTogether(LoadedConfig& loaded) {
         {origin == loaded.origins.end() ? "default" : origin->second, std::move(key), std::move(message)});
   };
   const auto needs_file = [&](const std::string& key, const std::string& path) {
-    struct stat info{};
-    if (path.empty()) return;
-    if (stat(path.c_str(), &info) != 0) return fail(key, fmt::format("\"{}\": {}", path, std::strerror(errno)));
-    if (!S_ISREG(info.st_mode)) fail(key, fmt::format("\"{}\" is no file", path));
+    if (std::string wrong = base::WrongWithFile(path); !wrong.empty()) fail(key, std::move(wrong));
   };
   const bool tls = !config.tls.cert.empty();
   if (tls && config.tls.key.empty()) fail("tls.cert", "needs tls.key beside it");
@@ -241,28 +243,27 @@ void CheckTogether(LoadedConfig& loaded) {
   needs_file("tls.cert", config.tls.cert);
   needs_file("tls.key", config.tls.key);
   needs_file("tls.client_ca", config.tls.client_ca);
-  needs_file("http.ca_file", config.http.ca_file);
 
-  HostPort grpc, admin;
-  ParseHostPort(config.grpc.listen, &grpc);
-  ParseHostPort(config.admin.listen, &admin);
-  if (!tls && !config.insecure && !IsLoopback(grpc.host)) {
+  base::HostPort grpc, admin;
+  base::ParseHostPort(config.grpc.listen, &grpc);
+  base::ParseHostPort(config.admin.listen, &admin);
+  if (!tls && !config.insecure && !base::IsLoopback(grpc.host)) {
     fail("grpc.listen",
          fmt::format("{} is not loopback, and without TLS anybody who reaches it can run every function; "
                      "set tls.cert and tls.key, or insecure to allow it",
                      config.grpc.listen));
   }
-  HostPort plaintext;
+  base::HostPort plaintext;
   if (!config.grpc.plaintext_listen.empty()) {
-    if (!ParseHostPort(config.grpc.plaintext_listen, &plaintext)) {
+    if (!base::ParseHostPort(config.grpc.plaintext_listen, &plaintext)) {
       fail("grpc.plaintext_listen", fmt::format("\"{}\" is no address", config.grpc.plaintext_listen));
-    } else if (!tls && !config.insecure && !IsLoopback(plaintext.host)) {
+    } else if (!tls && !config.insecure && !base::IsLoopback(plaintext.host)) {
       fail("grpc.plaintext_listen",
            fmt::format("{} is not loopback, and this listener has no TLS; set insecure to allow it",
                        config.grpc.plaintext_listen));
     }
   }
-  if (!config.insecure && !IsLoopback(admin.host)) {
+  if (!config.insecure && !base::IsLoopback(admin.host)) {
     fail("admin.listen", fmt::format("{} is not loopback, and this listener has no TLS; set insecure to allow it",
                                      config.admin.listen));
   }
@@ -271,25 +272,14 @@ void CheckTogether(LoadedConfig& loaded) {
   }
   if (config.limits.payload_bytes_max > config.limits.message_bytes_max) {
     fail("limits.payload_bytes_max",
-         fmt::format("{} is over limits.message_bytes_max, {}", BytesText(config.limits.payload_bytes_max),
-                     BytesText(config.limits.message_bytes_max)));
+         fmt::format("{} is over limits.message_bytes_max, {}", base::BytesText(config.limits.payload_bytes_max),
+                     base::BytesText(config.limits.message_bytes_max)));
   }
   if (config.durability != "none" && !config.store.dir.empty() && config.store.backup_dir == config.store.dir) {
     fail("store.backup_dir", "is store.dir too; name another folder");
   }
-  if (!config.files.root.empty()) {
-    struct stat info{};
-    if (stat(config.files.root.c_str(), &info) != 0) {
-      fail("files.root", fmt::format("\"{}\": {}", config.files.root, std::strerror(errno)));
-    } else if (!S_ISDIR(info.st_mode)) {
-      fail("files.root", fmt::format("\"{}\" is no folder", config.files.root));
-    }
-  }
-  for (const std::string& network : config.http.allow_private) {
-    if (!IsAddressOrNetwork(network)) {
-      fail("http.allow_private",
-           fmt::format("\"{}\" is neither an address nor a network such as 10.0.0.0/8 or fd00::/8", network));
-    }
+  for (const auto& family : config.families) {
+    for (base::OptionProblem& problem : family->Check()) fail(std::move(problem.key), std::move(problem.message));
   }
 }
 

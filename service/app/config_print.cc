@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include "service/app/config.h"
-#include "service/app/value_text.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
+
+using base::Option, base::ValueType;
 
 std::string_view SectionOf(std::string_view key) {
   const size_t dot = key.find('.');
@@ -28,8 +30,8 @@ std::string Quoted(std::string_view text) {
   return quoted + "\"";
 }
 
-std::string YamlValue(const Option& option, const Config& config) {
-  const std::string text = ValueText(option, config);
+std::string YamlValue(const Option& option) {
+  const std::string text = base::ValueText(option);
   switch (option.type) {
     case ValueType::kBool:
     case ValueType::kCount:
@@ -42,7 +44,7 @@ std::string YamlValue(const Option& option, const Config& config) {
       return Quoted(text);
     case ValueType::kList: {
       std::string list;
-      for (const std::string& item : SplitTrimmed(text, ',')) list += (list.empty() ? "" : ", ") + Quoted(item);
+      for (const std::string& item : base::SplitTrimmed(text, ',')) list += (list.empty() ? "" : ", ") + Quoted(item);
       return "[" + list + "]";
     }
   }
@@ -50,23 +52,13 @@ std::string YamlValue(const Option& option, const Config& config) {
 }
 
 std::string LimitsText(const Option& option) {
-  const auto text = [&](uint64_t value) {
-    switch (option.type) {
-      case ValueType::kBytes:
-        return BytesText(value);
-      case ValueType::kDuration:
-        return DurationText(base::Duration(static_cast<int64_t>(value)));
-      default:
-        return fmt::format("{}", value);
-    }
-  };
   switch (option.type) {
     case ValueType::kCount:
     case ValueType::kBytes:
     case ValueType::kDuration:
-      return fmt::format("{} to {}", text(option.min), text(option.max));
+      return fmt::format("{} to {}", base::BoundText(option, option.min), base::BoundText(option, option.max));
     case ValueType::kChoice:
-      return fmt::format("{}", fmt::join(SplitTrimmed(option.choices, ','), ", "));
+      return fmt::format("{}", fmt::join(base::SplitTrimmed(option.choices, ','), ", "));
     default:
       return {};
   }
@@ -94,24 +86,25 @@ std::string_view TypeName(ValueType type) {
   return {};
 }
 
+// Of an option of a configuration that nobody has changed.
 std::string DefaultText(const Option& option) {
   if (!option.default_note.empty()) return std::string(option.default_note);
-  const std::string text = ValueText(option, Config());
+  const std::string text = base::ValueText(option);
   return text.empty() ? "none" : text;
 }
 
 }  // namespace
 
-std::string PrintConfig(const LoadedConfig& loaded) {
+std::string PrintConfig(LoadedConfig& loaded) {
   std::string text;
   std::string_view section;
-  for (const Option& option : Options()) {
+  for (const Option& option : Options(loaded.config)) {
     std::string_view name = option.key;
     const std::string_view own = SectionOf(option.key);
     if (own != section && !own.empty()) text += fmt::format("{}:\n", own);
     section = own;
     if (!own.empty()) name.remove_prefix(own.size() + 1);
-    const std::string line = fmt::format("{}{}: {}", own.empty() ? "" : "  ", name, YamlValue(option, loaded.config));
+    const std::string line = fmt::format("{}{}: {}", own.empty() ? "" : "  ", name, YamlValue(option));
     const auto origin = loaded.origins.find(option.key);
     text += fmt::format("{:<48} # {}\n", line, origin == loaded.origins.end() ? "default" : origin->second);
   }
@@ -121,8 +114,8 @@ std::string PrintConfig(const LoadedConfig& loaded) {
 std::string ConfigReferenceMarkdown() {
   std::string text =
       "# Configuration\n\n"
-      "Every option of `musterd`. This page is generated from the table in `service/app/config.cc`;\n"
-      "`musterd --print-reference=configuration` prints it.\n\n"
+      "Every option of `musterd`. This page is generated from the tables in `service/app/config.cc` and in\n"
+      "`service/functions/`; `musterd --print-reference=configuration` prints it.\n\n"
       "A value comes from a flag, else from an environment variable, else from the YAML file that `--config` or\n"
       "`MUSTER_CONFIG` names, else it is the default. `musterd --print-config` shows each value and where it came "
       "from, in\n"
@@ -146,8 +139,9 @@ std::string ConfigReferenceMarkdown() {
       "whole numbers with units (us, ms, s, m, h, d): `90s`, `1h30m`. A *list* is a YAML list; in a variable or a flag "
       "its\n"
       "items are separated by commas, and the flag may be repeated.\n";
+  Config defaults;
   std::string_view section = "-";
-  for (const Option& option : Options()) {
+  for (const Option& option : Options(defaults)) {
     const std::string_view own = SectionOf(option.key);
     if (own != section &&
         (!own.empty() || option.key == "loops" || option.key == "clock" || option.key == "insecure")) {
@@ -167,7 +161,8 @@ std::string ConfigReferenceMarkdown() {
 
 std::string OptionsHelp() {
   std::string text;
-  for (const Option& option : Options()) {
+  Config defaults;
+  for (const Option& option : Options(defaults)) {
     const bool flag = option.type == ValueType::kBool;
     const std::string_view what = TypeName(option.type);
     const std::string name =

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "service/app/logging.h"
-#include "service/app/value_text.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
@@ -20,7 +20,7 @@ void FillLoops(metrics::Metrics& metrics, std::vector<PerLoop>& loops) {
     const executor::LoopStats stats = each.loop->stats();
     turns += static_cast<double>(stats.turns);
     each.blocked.Mirror(static_cast<double>(stats.blocked_turns));
-    each.lag.Set(Seconds(each.loop->TakeLagMax()));
+    each.lag.Set(base::Seconds(each.loop->TakeLagMax()));
   }
   metrics.loop_turns.Mirror(turns);
 }
@@ -28,7 +28,7 @@ void FillLoops(metrics::Metrics& metrics, std::vector<PerLoop>& loops) {
 void FillPool(metrics::Metrics& metrics, const executor::BlockingPoolStats& pool, uint64_t waiting) {
   metrics.pool_threads.Set(static_cast<double>(pool.threads));
   metrics.pool_busy.Set(static_cast<double>(pool.running));
-  metrics.job_queue_age.Set(Seconds(pool.queue_age));
+  metrics.job_queue_age.Set(base::Seconds(pool.queue_age));
   metrics.pool_queue_length.Set(static_cast<double>(pool.queued + waiting));
   metrics.pool_abandoned.Set(static_cast<double>(pool.abandoned));
   metrics.pool_rejected.Mirror(static_cast<double>(pool.rejected));

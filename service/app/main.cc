@@ -12,6 +12,7 @@
 #include "service/app/cgroup.h"
 #include "service/app/command_line.h"
 #include "service/app/config.h"
+#include "service/app/families.h"
 #include "service/app/logging.h"
 #include "service/app/server.h"
 #include "service/app/signals.h"
@@ -77,7 +78,7 @@ int Report(const LoadedConfig& loaded) {
 
 int PrintReference(const std::string& what) {
   fmt::print("{}", what == "metrics"     ? metrics::ReferenceMarkdown()
-                   : what == "functions" ? functions::ReferenceMarkdown()
+                   : what == "functions" ? functions::ReferenceMarkdown(AllFamilies())
                                          : ConfigReferenceMarkdown());
   return 0;
 }

@@ -1,6 +1,6 @@
 // musterd as a library: a program of your own, with functions of your own.
 //
-//   #include "service/app/main.h"
+//   #include "muster/main.h"
 //
 //   int main(int argc, char** argv) {
 //     return muster::app::Main(argc, argv, [](muster::jobs::Registry& registry) {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "service/app/logging.h"
-#include "service/app/value_text.h"
 #include "service/base/log.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
@@ -99,7 +99,7 @@ void MetricsObserver::Ended(const core::Changed& change, base::Instant now) {
   const std::string_view name = change.kind == values::FutureKind::kJob
                                     ? std::string_view(directory_.At(change.function).name)
                                     : kFutureKinds[static_cast<size_t>(change.kind)];
-  const double seconds = Seconds(now - change.create_time);
+  const double seconds = base::Seconds(now - change.create_time);
   std::string_view trace;
   if (change.options != nullptr) {
     const auto found = change.options->metadata.find("traceparent");

@@ -23,16 +23,16 @@
 #include "service/app/signals.h"
 #include "service/app/store_watch.h"
 #include "service/app/tls.h"
-#include "service/app/value_text.h"
 #include "service/app/version.h"
 #include "service/base/log.h"
+#include "service/base/options/host_port.h"
+#include "service/base/options/value_text.h"
 #include "service/base/status.h"
 #include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/manual_time.h"
 #include "service/executor/reactor.h"
 #include "service/executor/watchdog.h"
-#include "service/functions/builtins.h"
 #include "service/grpc/log.h"
 #include "service/grpc/server.h"
 #include "service/http/admin_pages.h"
@@ -106,7 +106,7 @@ class Assembly {
   bool JobsEndWithin(base::Duration limit);
   base::Instant RealNow() const { return real_time_.Now(); }
 
-  const Config config_;
+  const Config& config_;
   const base::SystemClock real_time_;
   const base::Instant started_ = real_time_.Now();
   SignalWatcher signals_;
@@ -138,24 +138,12 @@ class Assembly {
 absl::Status Assembly::AddAllFunctions(const AddFunctions& add) {
   MUSTER_ASSIGN_OR_RETURN(reactor_, executor::Reactor::Create({}));
   registry_ = std::make_unique<jobs::Registry>();
-  functions::BuiltinOptions options;
-  options.sleep_max = config_.functions.sleep_max;
-  options.files.root = config_.files.root;
-  options.files.read_bytes_max = config_.files.read_bytes_max;
-  options.files.write_bytes_max = config_.files.write_bytes_max;
-  options.files.list_max = config_.files.list_max;
-  options.http.allow_private = config_.http.allow_private;
-  options.http.ca_file = config_.http.ca_file;
-  options.http.body_bytes_max = config_.http.body_bytes_max;
-  options.http.request_bytes_max = config_.http.request_bytes_max;
-  options.http.timeout_max = config_.http.timeout_max;
-  options.http.redirects_max = static_cast<int>(config_.http.redirects_max);
-  options.http.transfers_max = static_cast<int>(config_.http.transfers_max);
-  options.http.transfers_per_host_max = static_cast<int>(config_.http.transfers_per_host_max);
-  options.http.queue_max = static_cast<int>(config_.http.queue_max);
-  options.reactor = reactor_.get();
-  options.test_program = config_.clock == "manual";
-  MUSTER_RETURN_IF_ERROR(functions::RegisterBuiltins(*registry_, options));
+  functions::Environment environment;
+  environment.reactor = reactor_.get();
+  environment.manual_clock = config_.clock == "manual";
+  for (const auto& family : config_.families) {
+    MUSTER_RETURN_IF_ERROR(family->Register(*registry_, environment));
+  }
   return add == nullptr ? absl::OkStatus() : add(*registry_);
 }
 
@@ -199,15 +187,15 @@ void Assembly::WatchLoops() {
     static base::LogLimiter limiter;
     base::LogLimited(limiter, base::LogLevel::kWarning,
                      "a loop is held up: an async function must not block, make it a blocking one",
-                     {{"loop", loop}, {"seconds", Seconds(so_far)}});
+                     {{"loop", loop}, {"seconds", base::Seconds(so_far)}});
   };
   watchdog_ = std::make_unique<executor::LoopWatchdog>(std::move(options));
   for (executor::Loop* loop : server_->loops()) watchdog_->Watch(*loop);
 }
 
 absl::Status Assembly::StartAdmin() {
-  HostPort address;
-  ParseHostPort(config_.admin.listen, &address);
+  base::HostPort address;
+  base::ParseHostPort(config_.admin.listen, &address);
   http::ListenerOptions options;
   options.address = address.host;
   options.port = address.port;
@@ -261,9 +249,9 @@ absl::Status Assembly::Start(const AddFunctions& add) {
     MUSTER_RETURN_IF_ERROR(Recover());
   }
   if (cgroup.memory_bytes.has_value() && *cgroup.memory_bytes < config_.limits.namespace_bytes_max) {
-    base::LogWarning(
-        "limits.namespace_bytes_max is more than the memory that this process may use",
-        {{"limit", BytesText(config_.limits.namespace_bytes_max)}, {"memory", BytesText(*cgroup.memory_bytes)}});
+    base::LogWarning("limits.namespace_bytes_max is more than the memory that this process may use",
+                     {{"limit", base::BytesText(config_.limits.namespace_bytes_max)},
+                      {"memory", base::BytesText(*cgroup.memory_bytes)}});
   }
   return SayReady();
 }
@@ -307,7 +295,7 @@ absl::Status Assembly::Recover() {
     Drain(0);
     return recovered.status();
   }
-  const double seconds = Seconds(RealNow() - start);
+  const double seconds = base::Seconds(RealNow() - start);
   metrics_.recovery_seconds.Set(seconds);
   metrics_.recovered_futures.Set(static_cast<double>(recovered->futures));
   base::LogInfo("the store is read", {{"store", config_.store.dir},
@@ -388,7 +376,7 @@ void Assembly::Drain(int signal) {
                 {{"signal", signal == 0        ? "none"
                             : signal == SIGINT ? "SIGINT"
                                                : "SIGTERM"},
-                 {"grace_seconds", Seconds(config_.drain.grace)},
+                 {"grace_seconds", base::Seconds(config_.drain.grace)},
                  {"running", service_->RunningJobs()}});
   not_ready_.store("draining", std::memory_order_release);
   metrics_.ready.Set(0);
@@ -421,7 +409,7 @@ void Assembly::Drain(int signal) {
   base::LogInfo("stopped", {{durable() ? "futures_kept" : "futures_dropped", held},
                             {"not_done", pending},
                             {"durability", config_.durability},
-                            {"seconds", Seconds(RealNow() - started_)}});
+                            {"seconds", base::Seconds(RealNow() - started_)}});
   if (stuck > 0) {
     // Their threads can be neither stopped nor joined; the process takes them along.
     base::LogWarning("blocking functions still run and are left", {{"count", stuck}});

@@ -9,7 +9,7 @@
 namespace muster::app {
 
 // Serves until SIGTERM or SIGINT, then drains. OK after a drain; an error when it could not start. Signals are blocked
-// and the log is started by the caller.
+// and the log is started by the caller. `config` outlives the call.
 absl::Status RunServer(const Config& config, const AddFunctions& add);
 
 }  // namespace muster::app

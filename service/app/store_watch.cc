@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "service/app/value_text.h"
 #include "service/base/log.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
@@ -102,10 +102,10 @@ void StoreWatch::Look() {
   if (over || low) {
     base::LogError("the store is full: new futures are refused until there is room",
                    {{"why", over ? "store.bytes_max is reached" : "the disk has less room than store.free_bytes_min"},
-                    {"disk_bytes", BytesText(stats.disk_bytes)},
-                    {"free_bytes", BytesText(stats.free_bytes)}});
+                    {"disk_bytes", base::BytesText(stats.disk_bytes)},
+                    {"free_bytes", base::BytesText(stats.free_bytes)}});
   } else {
-    base::LogInfo("the store has room again", {{"free_bytes", BytesText(stats.free_bytes)}});
+    base::LogInfo("the store has room again", {{"free_bytes", base::BytesText(stats.free_bytes)}});
   }
 }
 
@@ -116,7 +116,7 @@ std::string StoreWatch::Perform(const std::string& operation) {
   if (operation == "compact") {
     const uint64_t before = journal_.stats().disk_bytes;
     status = journal_.Compact();
-    result = fmt::format("{} before, {} now", BytesText(before), BytesText(journal_.stats().disk_bytes));
+    result = fmt::format("{} before, {} now", base::BytesText(before), base::BytesText(journal_.stats().disk_bytes));
   } else if (operation == "verify") {
     status = journal_.Verify();
     result = "every file is as it was written";

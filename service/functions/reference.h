@@ -3,14 +3,11 @@
 
 #include <string>
 
-#include "service/jobs/registry.h"
+#include "service/functions/family.h"
 
 namespace muster::functions {
 
-// Every function of `registry` with kind, description and example.
-std::string ReferenceMarkdown(const jobs::Registry& registry);
-
-// The whole page: all built-in functions at the default limits, `test.program` too.
-std::string ReferenceMarkdown();
+// The whole page: everything that `families` can add, at the values that their options have.
+std::string ReferenceMarkdown(const Families& families);
 
 }  // namespace muster::functions

@@ -123,6 +123,10 @@ def places_of(folders):
 # ---------------------------------------------------------------------------------------------------------------------
 # Who may use a folder
 
+# Folders of service/ whose own folders are libraries too, and may use what the folder may.
+NESTED = {"functions"}
+
+
 def visibility_of(folder):
     """The default_visibility that a folder's BUILD.bazel must have, by the arrows; None: not checked."""
     parts = folder.split("/")
@@ -137,8 +141,10 @@ def visibility_of(folder):
     elif parts[0] == "service" and len(parts) == 2:
         own = parts[1]
         for user, may_use in tidy.ARROWS.items():
-            if user != own and (own in may_use or own == "metrics" and user not in tidy.NO_METRICS):
-                allowed.add(f"//service/{user}:__pkg__")
+            if user == own and own in NESTED:
+                allowed.add(f"//service/{own}:__subpackages__")
+            elif user != own and (own in may_use or own == "metrics" and user not in tidy.NO_METRICS):
+                allowed.add(f"//service/{user}:{'__subpackages__' if user in NESTED else '__pkg__'}")
         if own in tidy.CLIENT_MAY_USE:
             allowed.add("//client/cpp:__pkg__")
         if own in tidy.COMMAND_MAY_USE:
@@ -253,7 +259,8 @@ def compare_folder(folder, cmake, places, read, paths):
                 yield path, target.line, f"{target.name}: {folder} must not use {used}"
 
 
-INCLUDE = re.compile(r'^#include "((?:service|client|tests)/[^"]+)"', re.MULTILINE)
+# Written from the root, or for users: "muster/client.h" is include/muster/client.h of its library.
+INCLUDE = re.compile(r'^#include "((?:service|client|tests|muster(?!/v1/))/[^"]+)"', re.MULTILINE)
 
 
 def undeclared_includes(folders, read):
@@ -263,7 +270,7 @@ def undeclared_includes(folders, read):
         for target in declared:
             needs[target.name] = target.lists.get("DEPS", [])
             for header in target.lists.get("HEADERS", []):
-                owners[f"{folder}/{header}"] = target.name
+                owners[header[len("include/"):] if header.startswith("include/muster/") else f"{folder}/{header}"] = target.name
 
     def reach(name, seen):
         if name not in seen:

@@ -1,6 +1,8 @@
 """Runs programs twice, and says where Muster differs from asyncio. See README.md; run.py starts this.
 
-usage: conformance.py [--programs N | --long | --program FILE | --ties | --cases] [--seed N] [--loops N]
+usage: conformance.py [--programs N | --long | --program FILE | --from FOLDER | --ties | --cases] [--seed N] [--loops N]
+                      [--drive COMMAND]
+       conformance.py --export N [--seed N] FOLDER
 
   --programs  how many; default 2000
   --long      100,000
@@ -8,15 +10,18 @@ usage: conformance.py [--programs N | --long | --program FILE | --ties | --cases
   --program   runs the one in FILE (Python as printed, or JSON) and prints both traces
   --ties      the programs of ties.py instead
   --cases     the programs of cases.py instead
+  --from      the programs that --export has written to FOLDER, against the traces beside them
   --loops     event loops of the server; default 1
+  --drive     what runs programs over the wire, in any language; default is wire_driver.py, the Python client
+  --export    writes N programs and what asyncio makes of them to FOLDER, and runs nothing else
 """
 
 import argparse
-import asyncio
 import math
+import os
+import shlex
 import sys
 import time
-import traceback
 import warnings
 from typing import Any, Dict, List, Tuple
 
@@ -24,9 +29,10 @@ import hypothesis
 import hypothesis.errors
 from hypothesis import HealthCheck, Phase, given
 
+import exported
 import local_world
-import wire_world
 from compare import differences, first_tie
+from driver import Driver, task
 from generate import programs
 from muster.testing import Server
 from program import Program, parse
@@ -35,7 +41,7 @@ from ties import ALL_TIES
 from trace import Trace
 
 SHRINK_SECONDS = 40
-PROGRAM_SECONDS = 60  # that one may take, before it counts as hung
+PYTHON_DRIVER = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "wire_driver.py")]
 
 
 class Differs(AssertionError):
@@ -43,9 +49,8 @@ class Differs(AssertionError):
 
 
 class Runner:
-    def __init__(self, loop: asyncio.AbstractEventLoop, stage: Any, seed: int) -> None:
-        self.loop = loop
-        self.stage = stage
+    def __init__(self, driver: Driver, seed: int) -> None:
+        self.driver = driver
         self.seed = seed
         self.run = 0
         self.began = time.monotonic()
@@ -58,18 +63,13 @@ class Runner:
     def run_twice(self, program: Program) -> Tuple[Trace, Trace, List[str]]:
         """Both traces, and why the second run could not be brought to its end, if so."""
         local = local_world.run(program)
-        run = wire_world.WireRun(self.stage, local)
-        broke: List[str] = []
-        try:
-            self.loop.run_until_complete(asyncio.wait_for(run.run(program), PROGRAM_SECONDS))
-        except Exception:
-            broke = ["the run over the wire broke:", *traceback.format_exc().splitlines()]
-            self.loop.run_until_complete(self.stage.reopen())
-        return local, run.trace, broke
+        return (local, *self.driver.run(task(program, local)))
 
     def judge(self, program: Program) -> List[str]:
         """The report of what differs; empty when nothing does."""
-        local, wire, broke = self.run_twice(program)
+        return self.report(program, *self.run_twice(program))
+
+    def report(self, program: Program, local: Trace, wire: Trace, broke: List[str]) -> List[str]:
         found = broke or differences(program, local, wire)
         self.ties += first_tie(program, local) < math.inf
         report = [repr(program), "", "-- asyncio"] + local.lines() + ["", "-- Muster"] + wire.lines()
@@ -164,40 +164,59 @@ def told(trace: Trace, name: str, count: int) -> Any:
     return (fate.state, fate.outcome, fate.cancelling)[:count]
 
 
+def judge_exported(runner: Runner, folder: str) -> int:
+    passed = failed = 0
+    for name, program, asked, expected in exported.read(folder):
+        report = runner.report(program, expected, *runner.driver.run(asked))
+        passed += not report
+        failed += bool(report)
+        if report:
+            print("\n".join([f"BAD  {name}", *report]))
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed or not passed else 0
+
+
+def judge_one(runner: Runner, file: str) -> int:
+    with open(file, encoding="utf-8") as stream:
+        found = runner.judge(parse(stream.read()))
+    print("\n".join(runner.last))
+    return 1 if found else 0
+
+
+def judge_generated(runner: Runner, count: int) -> int:
+    found = search(runner, count)
+    took = time.monotonic() - runner.began
+    print(f"seed {runner.seed}: {runner.run} programs in {took:.0f} s ({1000 * took / max(1, runner.run):.0f} ms each), {runner.ties} of them up to a tie")
+    if found:
+        print(f"program {runner.first_difference} differs; the smallest like it:\n")
+        print("\n".join(found))
+        print("\nto run it again: save the program to FILE, and")
+        print("  tests/conformance/run.py --bin build/dev/bin --program FILE")
+    # In the project's count of tests all programs are one.
+    print("0 passed, 1 failed, 0 skipped" if found else "1 passed, 0 failed, 0 skipped")
+    return 1 if found else 0
+
+
 def run(options: argparse.Namespace) -> int:
+    if options.export:
+        print(f"{exported.write(options.folder, options.export, options.seed)} programs in {options.folder}")
+        return 0
     with Server(flags=[f"--loops={options.loops}"]) as server:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        loop.set_exception_handler(lambda _, __: None)  # failures that no program retrieves
-        stage = wire_world.Stage(server)
-        loop.run_until_complete(stage.open())
-        runner = Runner(loop, stage, options.seed)
+        command = shlex.split(options.drive) if options.drive else PYTHON_DRIVER
+        driver = Driver(command, server.address, server.admin_address)
+        runner = Runner(driver, options.seed)
         try:
             if options.ties:
                 return judge_ties(runner)
             if options.cases:
                 return judge_cases(runner)
+            if options.read:
+                return judge_exported(runner, options.read)
             if options.program:
-                with open(options.program, encoding="utf-8") as file:
-                    found = runner.judge(parse(file.read()))
-                print("\n".join(runner.last))
-            else:
-                found = search(runner, options.programs)
+                return judge_one(runner, options.program)
+            return judge_generated(runner, options.programs)
         finally:
-            loop.run_until_complete(stage.client.close())
-            loop.close()
-        if options.program:
-            return 1 if found else 0
-        took = time.monotonic() - runner.began
-        print(f"seed {options.seed}: {runner.run} programs in {took:.0f} s ({1000 * took / max(1, runner.run):.0f} ms each), {runner.ties} of them up to a tie")
-        if found:
-            print(f"program {runner.first_difference} differs; the smallest like it:\n")
-            print("\n".join(found))
-            print("\nto run it again: save the program to FILE, and")
-            print("  tests/conformance/run.py --bin build/dev/bin --program FILE")
-        # In the project's count of tests all programs are one.
-        print("0 passed, 1 failed, 0 skipped" if found else "1 passed, 0 failed, 0 skipped")
-        return 1 if found else 0
+            driver.close()
 
 
 def main() -> int:
@@ -209,8 +228,15 @@ def main() -> int:
     parser.add_argument("--ties", action="store_true")
     parser.add_argument("--cases", action="store_true")
     parser.add_argument("--loops", type=int, default=1)
+    parser.add_argument("--from", dest="read", metavar="FOLDER")
+    parser.add_argument("--drive", metavar="COMMAND")
+    parser.add_argument("--export", type=int, metavar="N")
+    parser.add_argument("folder", nargs="?")
     warnings.simplefilter("ignore", ResourceWarning)
-    return run(parser.parse_args())
+    options = parser.parse_args()
+    if bool(options.export) != bool(options.folder):
+        parser.error("--export and a folder go together")
+    return run(options)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ A step happens at its own instant, a whole number of units of time. A timer (a s
 units and a fraction of its own, a power of two in microseconds that no other timer of the program has: so whatever
 waits for whatever, no two timers ever fire at one instant, and none at a step's.
 
-A Program's repr is Python that makes it again; `to_json` and `from_json` are the same for files.
+A Program's repr is Python that makes it again; `to_steps` and `from_steps` are the same for JSON, in a form that is made
+for drivers in any language (README.md).
 """
 
 import dataclasses
 import json
+import re
 from typing import Any, List, Optional, Tuple
 
 UNIT = 20.0  # seconds
@@ -109,10 +111,16 @@ class AsCompleted(Step):
     timeout: Optional[float]
 
 
+def snake(name: str) -> str:
+    return re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()
+
+
 KINDS = {
     kind.__name__: kind
     for kind in (Submit, Promise, SetResult, SetException, Cancel, Gather, Shield, WaitFor, Wait, AsCompleted)
 }
+
+STEPS = {snake(name): kind for name, kind in KINDS.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,23 +134,31 @@ class Program:
             lines.append(f"    {type(step).__name__}({values}),\n")
         return "Program([\n" + "".join(lines) + "])"
 
-    def to_json(self) -> str:
-        return json.dumps([[type(step).__name__, dataclasses.asdict(step)] for step in self.steps], indent=1)
+    def to_steps(self) -> List[Any]:
+        """For JSON: {"step": "set_result", "at_us": 20000000, "target": "p", "value": 1} and so on."""
+        made = []
+        for step in self.steps:
+            fields = {key: value for key, value in vars(step).items() if key != "at"}
+            made.append({"step": snake(type(step).__name__), "at_us": micros(step.at * UNIT), **fields})
+        return made
 
     @staticmethod
-    def from_json(text: str) -> "Program":
-        steps = []
-        for kind, fields in json.loads(text):
+    def from_steps(steps: List[Any]) -> "Program":
+        made = []
+        for step in steps:
+            fields = dict(step)
+            kind = STEPS[fields.pop("step")]
+            at = fields.pop("at_us") // micros(UNIT)
             if "members" in fields:
                 fields["members"] = tuple(fields["members"])
-            steps.append(KINDS[kind](**fields))
-        return Program(steps)
+            made.append(kind(at=at, **fields))
+        return Program(made)
 
 
 def parse(text: str) -> Program:
-    """Of a file: what was printed, as Python or as JSON."""
-    if text.lstrip().startswith("["):
-        return Program.from_json(text)
+    """Of a file: what was printed, as Python, or what was exported, as JSON."""
+    if text.lstrip().startswith("{"):
+        return Program.from_steps(json.loads(text)["program"])
     made = eval(text, {"__builtins__": {}}, {**KINDS, "Program": Program})  # noqa: S307  the caller's own file
     assert isinstance(made, Program)
     return made

@@ -2,8 +2,9 @@
 """Runs the differential proof against a real musterd, with the newest Python that its libraries are installed for.
 
 usage: run.py --bin FOLDER [--clients FOLDER] [ARGUMENT...]
+       run.py --export N [--seed N] FOLDER
 
-  --bin       where musterd is
+  --bin       where musterd is; an export needs none
   --clients   where `./dev deps clients` put the libraries
   ARGUMENT    of conformance.py; MUSTER_CONFORMANCE, a variable, holds more of them
 
@@ -38,9 +39,11 @@ def newest_python(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", required=True)
+    parser.add_argument("--bin", default="")
     parser.add_argument("--clients", default=os.path.join(ROOT, "build", "clients"))
     options, rest = parser.parse_known_args()
+    if not options.bin and not any(word.startswith("--export") for word in rest):
+        parser.error("--bin is missing: where is musterd?")
     rest += shlex.split(os.environ.get("MUSTER_CONFORMANCE", ""))
     python = newest_python(options.clients)
     if python is None:
@@ -54,6 +57,8 @@ def main():
             MUSTERD=os.path.join(os.path.abspath(options.bin), "musterd"),
             PYTHONPATH=os.pathsep.join([folder, HERE, os.path.join(ROOT, "tests", "python")]),
             PYTHONDONTWRITEBYTECODE="1",
+            # A driver that is a Python program finds the same one.
+            PATH=os.pathsep.join([os.path.dirname(python), os.environ["PATH"]]),
             HYPOTHESIS_STORAGE_DIRECTORY=os.path.join(folder, "hypothesis"),
         )
         argv = [python, os.path.join(HERE, "conformance.py"), *rest]

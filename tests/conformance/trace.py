@@ -90,6 +90,27 @@ class Trace:
     instants: List[int] = dataclasses.field(default_factory=list)  # at which something happened; for the second run
     cleared: List[Tuple[int, str]] = dataclasses.field(default_factory=list)  # promises cancelled at the end
 
+    def to_json(self) -> Dict[str, Any]:
+        """What a driver says came of a program; README.md tells what each is."""
+        return {
+            "fates": {
+                name: {"state": fate.state, "outcome": fate.outcome, "ended_us": fate.ended, "cancelling": fate.cancelling}
+                for name, fate in self.fates.items()
+            },
+            "answers": self.answers,
+            "left": self.left,
+            "waits": {name: {"done": waited.done, "pending": waited.pending} for name, waited in self.waits.items()},
+        }
+
+    @staticmethod
+    def from_json(said: Dict[str, Any]) -> "Trace":
+        trace = Trace(answers=said["answers"], left=sorted(said["left"]))
+        for name, fate in said["fates"].items():
+            trace.fates[name] = Fate(fate["state"], fate["outcome"], fate["ended_us"], fate["cancelling"])
+        for name, waited in said["waits"].items():
+            trace.waits[name] = Waited([(one, at) for one, at in waited["done"]], sorted(waited["pending"]))
+        return trace
+
     def lines(self) -> List[str]:
         """To be read by people."""
         out = []

@@ -1,4 +1,5 @@
-"""A program over the wire: jobs of a musterd whose clock is moved by hand, through the Python client.
+"""A program over the wire: jobs of a musterd whose clock is moved by hand, through the Python client. wire_driver.py reads
+programs and runs them with this.
 
 The clock goes from one instant to the next of those at which something happened in asyncio's world. At each the driver
 takes its step, if it has one, and then waits until all is quiet: the server has nothing to do, and nothing is under way
@@ -7,7 +8,7 @@ between it and the client.
 
 import asyncio
 import datetime
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import muster
 from muster.v1 import future_pb2
@@ -44,7 +45,7 @@ class Stage:
     client: Any
     _core: Any
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: str, admin: str) -> None:
         self.server = server
         self.advanced = 0  # microseconds, in all
         self.origin = datetime.datetime.min  # the server's time at advanced == 0
@@ -52,11 +53,11 @@ class Stage:
         self._told = 0
         self._asked = 0
         self._last_mark: Any = None
-        host, _, port = server.admin_address.rpartition(":")
+        host, _, port = admin.rpartition(":")
         self._admin = (host, int(port))
 
     async def open(self) -> None:
-        self.client = await muster.connect(self.server.address, namespace="conformance")
+        self.client = await muster.connect(self.server, namespace="conformance")
         self._core = self.client._core
         self._count_traffic(self._core)
         if not self.programs:
@@ -95,7 +96,7 @@ class Stage:
         self.advanced += by  # before: what happens then may be heard of before this is answered
         reader, writer = await asyncio.open_connection(*self._admin)
         try:
-            host = self.server.admin_address
+            host = ":".join(map(str, self._admin))
             writer.write(
                 f"POST /clock/advance/{by}us HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
             )
@@ -141,10 +142,12 @@ class Stage:
 class WireRun:
     """One run of one program."""
 
-    def __init__(self, stage: Stage, expected: Trace) -> None:
+    def __init__(self, stage: Stage, instants: List[int], cleared: List[Tuple[int, str]]) -> None:
+        """`instants`: where to stop, in microseconds after the start; `cleared`: promises to cancel at the end, and when."""
         self.stage = stage
         self.client = stage.client
-        self.expected = expected  # of the other world: its instants only
+        self.instants = instants
+        self.cleared = cleared
         self.trace = Trace()
         self.handles: Dict[str, Any] = {}
         self.start = stage.advanced
@@ -159,10 +162,10 @@ class WireRun:
     async def run(self, program: Program) -> Trace:
         stage, trace = self.stage, self.trace
         steps = {micros(step.at * UNIT): step for step in program.steps}
-        cleared = {at: name for at, name in self.expected.cleared}
-        first_cleared = self.expected.cleared[0][0] if self.expected.cleared else None
+        cleared = dict(self.cleared)
+        first_cleared = self.cleared[0][0] if self.cleared else None
         left_known = False
-        for at in self.expected.instants:
+        for at in self.instants:
             if at == first_cleared:
                 self._note_left()
                 await self._note_children(pending=True)

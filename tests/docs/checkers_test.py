@@ -14,6 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "docs", "tools"), os.path.join(ROOT, "tests")]
 import count
 import links
+import names
 import semantics_table
 
 # Written in pieces, so that this file proves nothing by itself.
@@ -64,6 +65,18 @@ class Links(Tree):
         self.assertEqual(list(links.stale_code(self.root, "docs/page.md")), [(1, "a.cc")])
         self.write("docs/page.md", page.replace("a.cc", "gone.cc"))
         self.assertEqual(list(links.stale_code(self.root, "docs/page.md")), [(1, "gone.cc")])
+
+
+class Names(Tree):
+    def test_what_is_nowhere_is_found(self):
+        self.write("tests/rpc/a_test.cc", "TEST_P(RunRpc, Works) {}\n")
+        self.write("tests/python/test_a.py", "async def test_works(m):\n    pass\n")
+        self.write("client/python/src/muster/_run.py", "")
+        self.write("proto/muster/v1/error.proto", "ERROR_REASON_QUEUE_FULL = 28;\n")
+        there = "`RunRpc.Works` `test_works` `_run.py` `client/python` `QUEUE_FULL` `Run` `open.session`"
+        gone = ["RunRpc.Fails", "test_fails", "_walk.py", "client/perl", "QUEUE_EMPTY"]
+        self.write(names.PAGE, there + "".join(f" `{name}`" for name in gone))
+        self.assertEqual(list(names.unknown(self.root)), gone)
 
 
 class Semantics(Tree):

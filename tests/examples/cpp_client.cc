@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "client/cpp/client.h"
+#include "muster/client.h"
 
 using namespace muster::client;
 using std::chrono::seconds;

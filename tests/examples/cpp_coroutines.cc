@@ -1,8 +1,9 @@
 #include <iostream>
 
-#include "client/cpp/client.h"
-#include "client/cpp/run_blocking.h"
-#include "service/base/status.h"
+#include "muster/client.h"
+#include "muster/coro.h"
+#include "muster/run_blocking.h"
+#include "muster/status_macros.h"
 
 using namespace muster::client;
 using muster::coro::CancelToken;

@@ -58,6 +58,12 @@ def nearest(header, sources):
     return max(sources, key=lambda source: len(sources[source]))
 
 
+def included_as(header):
+    """How a header is written in an include: from the root, or as muster/... if it is for users."""
+    _, found, name = header.partition("/include/muster/")
+    return "muster/" + name if found else header
+
+
 def with_includers(changed, headers, read):
     """The changed headers and those that include one of them, directly or not."""
     wanted = set(changed)
@@ -68,7 +74,7 @@ def with_includers(changed, headers, read):
                 includers.setdefault(included, set()).add(header)
     todo = list(wanted)
     while todo:
-        for includer in includers.get(todo.pop(), ()):
+        for includer in includers.get(included_as(todo.pop()), ()):
             if includer not in wanted:
                 wanted.add(includer)
                 todo.append(includer)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "client/cpp/status.h"
+#include "muster/status.h"
 
 namespace muster::client::detail {
 

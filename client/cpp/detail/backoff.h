@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 
-#include "client/cpp/options.h"
+#include "muster/options.h"
 
 namespace muster::client::detail {
 

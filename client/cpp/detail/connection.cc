@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <grpc/support/time.h>
 
-#include "client/cpp/status.h"
+#include "muster/status.h"
 
 namespace muster::client::detail {
 namespace {

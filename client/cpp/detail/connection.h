@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "client/cpp/options.h"
+#include "muster/options.h"
 #include "muster/v1/future_service.grpc.pb.h"
 #include "service/base/mutex.h"
 #include "service/base/thread.h"

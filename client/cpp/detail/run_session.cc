@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "client/cpp/status.h"
+#include "muster/status.h"
 #include "service/base/check.h"
 
 namespace muster::client::detail {

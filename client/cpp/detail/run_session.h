@@ -23,7 +23,7 @@
 
 #include "client/cpp/detail/backoff.h"
 #include "client/cpp/detail/connection.h"
-#include "client/cpp/run_stream.h"
+#include "muster/run_stream.h"
 #include "service/base/mutex.h"
 #include "service/coro/event.h"
 #include "service/coro/executor.h"

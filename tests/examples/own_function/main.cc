@@ -1,4 +1,4 @@
-#include "service/app/main.h"
+#include "muster/main.h"
 
 using muster::values::Payload;
 

@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "client/cpp/client.h"
+#include "muster/client.h"
 
 int main(int argc, char** argv) {
   auto client = muster::client::Client::Connect(argc > 1 ? argv[1] : "127.0.0.1:7411");

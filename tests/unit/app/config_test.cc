@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -10,11 +12,15 @@
 #include <unistd.h>
 
 #include "service/app/command_line.h"
-#include "service/app/value_text.h"
+#include "service/base/options/host_port.h"
+#include "service/base/options/value_text.h"
 
 namespace muster::app {
 namespace {
 
+using base::HostPort, base::ParseHostPort, base::IsLoopback;
+using base::Option, base::ValueType;
+using base::ParseDuration, base::ParseBytes, base::DurationText, base::BytesText, base::DidYouMean;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -45,6 +51,13 @@ class ConfigTest : public ::testing::Test {
   static LoadedConfig Load(ConfigSources sources) {
     sources.environment.emplace("HOME", "/somewhere");
     return LoadConfig(sources);
+  }
+  // The value of one option, as text.
+  static std::string Value(LoadedConfig loaded, std::string_view key) {
+    for (const Option& option : Options(loaded.config)) {
+      if (option.key == key) return base::ValueText(option);
+    }
+    return "no such option";
   }
   static std::vector<std::string> Texts(const LoadedConfig& loaded) {
     std::vector<std::string> texts;
@@ -171,13 +184,13 @@ TEST_F(ConfigTest, WhatContradictsItselfIsRefused) {
 }
 
 TEST_F(ConfigTest, ListsComeFromYamlVariablesAndRepeatedFlags) {
-  EXPECT_THAT(LoadFile("http: {allow_private: [127.0.0.1, 10.0.0.0/8]}").config.http.allow_private,
-              ElementsAre("127.0.0.1", "10.0.0.0/8"));
+  constexpr std::string_view kKey = "http.allow_private";
+  EXPECT_EQ(Value(LoadFile("http: {allow_private: [127.0.0.1, 10.0.0.0/8]}"), kKey), "127.0.0.1,10.0.0.0/8");
   ConfigSources sources;
   sources.environment = {{"MUSTER_HTTP_ALLOW_PRIVATE", " 127.0.0.1 , ::1"}};
-  EXPECT_THAT(Load(sources).config.http.allow_private, ElementsAre("127.0.0.1", "::1"));
+  EXPECT_EQ(Value(Load(sources), kKey), "127.0.0.1,::1");
   sources.flags = {{"http.allow_private", {"127.0.0.2", "127.0.0.3,127.0.0.4"}}};
-  EXPECT_THAT(Load(sources).config.http.allow_private, ElementsAre("127.0.0.2", "127.0.0.3", "127.0.0.4"));
+  EXPECT_EQ(Value(Load(sources), kKey), "127.0.0.2,127.0.0.3,127.0.0.4");
 }
 
 TEST_F(ConfigTest, PrintedConfigurationGivesTheSameValuesAgain) {
@@ -189,40 +202,67 @@ TEST_F(ConfigTest, PrintedConfigurationGivesTheSameValuesAgain) {
                          {"MUSTER_LIMITS_POLL_MAX", "1m30s"},
                          {"MUSTER_INSECURE", "yes"},
                          {"MUSTER_LIMITS_NAMESPACE_BYTES_MAX", "3000000"}};
-  const LoadedConfig first = Load(sources);
+  LoadedConfig first = Load(sources);
   ASSERT_THAT(Texts(first), IsEmpty());
   const std::string printed = PrintConfig(first);
   EXPECT_THAT(printed, HasSubstr("loops: 3"));
   EXPECT_THAT(printed, HasSubstr("# MUSTER_LOOPS\n"));
   EXPECT_THAT(printed, HasSubstr("  poll_max: 1m30s"));
-  const LoadedConfig second = LoadFile(printed);
+  LoadedConfig second = LoadFile(printed);
   ASSERT_THAT(Texts(second), IsEmpty());
-  for (const Option& option : Options()) {
-    EXPECT_EQ(ValueText(option, first.config), ValueText(option, second.config)) << option.key;
+  const std::vector<Option> before = Options(first.config), after = Options(second.config);
+  ASSERT_EQ(before.size(), after.size());
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(base::ValueText(before[i]), base::ValueText(after[i])) << before[i].key;
   }
 }
 
 // Each option, with the text of its default and of its limits: the table itself is sound.
 TEST_F(ConfigTest, DefaultsAndLimitsOfEveryOptionAreValid) {
-  for (const Option& option : Options()) {
+  Config config;
+  for (const Option& option : Options(config)) {
     SCOPED_TRACE(option.key);
-    Config config;
-    const std::string text = ValueText(option, config);
+    const std::string text = base::ValueText(option);
     if (option.type == ValueType::kText || option.type == ValueType::kList) continue;
-    EXPECT_EQ(StoreValue(option, text, config), "");
-    EXPECT_EQ(ValueText(option, config), text);
+    EXPECT_EQ(base::StoreValue(option, text), "");
+    EXPECT_EQ(base::ValueText(option), text);
     if (option.type != ValueType::kCount && option.type != ValueType::kBytes && option.type != ValueType::kDuration) {
       continue;
     }
     const auto with_unit = [&](uint64_t value) {
       return std::to_string(value) + (option.type == ValueType::kDuration ? "us" : "");
     };
-    EXPECT_EQ(StoreValue(option, with_unit(option.min), config), "");
-    EXPECT_EQ(StoreValue(option, with_unit(option.max), config), "");
-    EXPECT_THAT(StoreValue(option, with_unit(option.max + 1), config), HasSubstr("allowed is"));
+    EXPECT_EQ(base::StoreValue(option, with_unit(option.min)), "");
+    EXPECT_EQ(base::StoreValue(option, with_unit(option.max)), "");
+    EXPECT_THAT(base::StoreValue(option, with_unit(option.max + 1)), HasSubstr("allowed is"));
     if (option.min == 0) continue;
-    EXPECT_THAT(StoreValue(option, with_unit(option.min - 1), config), HasSubstr("allowed is"));
+    EXPECT_THAT(base::StoreValue(option, with_unit(option.min - 1)), HasSubstr("allowed is"));
   }
+}
+
+// A section of the file is one place on the page, and belongs to one part of the server.
+TEST_F(ConfigTest, KeysAreUniqueAndSectionsStandTogether) {
+  Config config;
+  std::set<std::string_view> keys, sections;
+  std::string_view section;
+  for (const Option& option : Options(config)) {
+    EXPECT_TRUE(keys.insert(option.key).second) << option.key << " is there twice";
+    const size_t dot = option.key.find('.');
+    const std::string_view own = dot == std::string_view::npos ? std::string_view() : option.key.substr(0, dot);
+    if (own != section && !own.empty()) {
+      EXPECT_TRUE(sections.insert(own).second) << "the section " << own << " is in two places, at " << option.key;
+    }
+    section = own;
+  }
+}
+
+// What a family says is wrong has the place that the value came from.
+TEST_F(ConfigTest, AFamilysProblemsHaveTheirOrigin) {
+  ConfigSources sources;
+  sources.environment = {{"MUSTER_FILES_ROOT", "/none/such"}, {"MUSTER_HTTP_CA_FILE", "/none/ca"}};
+  EXPECT_THAT(Texts(Load(sources)),
+              ElementsAre("MUSTER_FILES_ROOT: files.root: \"/none/such\": No such file or directory",
+                          "MUSTER_HTTP_CA_FILE: http.ca_file: \"/none/ca\": No such file or directory"));
 }
 
 CommandLine Parse(std::vector<const char*> arguments) {
@@ -268,7 +308,8 @@ TEST(CommandLineTest, AFlagGivenTwiceIsAProblem) {
 
 TEST(CommandLineTest, HelpNamesEveryFlag) {
   const std::string help = HelpText("musterd");
-  for (const Option& option : Options()) EXPECT_THAT(help, HasSubstr("  " + FlagOf(option)));
+  Config config;
+  for (const Option& option : Options(config)) EXPECT_THAT(help, HasSubstr("  " + FlagOf(option)));
   EXPECT_THAT(help, HasSubstr("  --insecure\n"));
 }
 

@@ -1,5 +1,7 @@
 // The reference pages that are made from tables in the code. With MUSTER_UPDATE_DOCS=1 in the environment they are
 // written instead of compared.
+#include "service/functions/reference.h"
+
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -8,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "service/app/config.h"
+#include "service/app/families.h"
 #include "service/metrics/registry.h"
 
 namespace {
@@ -28,6 +31,18 @@ TEST(Reference, TheMetricsPageIsWhatTheTableSays) { ExpectPage("metrics.md", mus
 
 TEST(Reference, TheConfigurationPageIsWhatTheTableSays) {
   ExpectPage("configuration.md", muster::app::ConfigReferenceMarkdown());
+}
+
+TEST(Reference, TheFunctionsPageIsWhatTheFunctionsSay) {
+  ExpectPage("functions.md", muster::functions::ReferenceMarkdown(muster::app::AllFamilies()));
+}
+
+TEST(Reference, TheFunctionsPageHasEveryFunction) {
+  const std::string page = muster::functions::ReferenceMarkdown(muster::app::AllFamilies());
+  for (const char* name :
+       {"echo", "sleep", "fail", "checksum", "file.read", "file.write", "file.list", "http.request", "test.program"}) {
+    EXPECT_NE(page.find("\n## " + std::string(name) + "\n"), std::string::npos) << name;
+  }
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include "client/cli/input.h"
 #include "client/cli/render.h"
 #include "client/cli/terminal.h"
-#include "client/cpp/status.h"
+#include "muster/status.h"
 
 namespace muster::cli {
 namespace {

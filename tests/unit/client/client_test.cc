@@ -1,5 +1,5 @@
 // The library against a server that fails on demand.
-#include "client/cpp/client.h"
+#include "muster/client.h"
 
 #include <thread>
 

@@ -1,11 +1,11 @@
-#include "client/cpp/values.h"
+#include "muster/values.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "client/cpp/detail/backoff.h"
-#include "client/cpp/options.h"
-#include "client/cpp/status.h"
+#include "muster/options.h"
+#include "muster/status.h"
 
 namespace muster::client {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "service/functions/builtins.h"
-#include "service/functions/crc32.h"
+#include "service/functions/file/crc32.h"
+#include "service/functions/file/family.h"
 #include "tests/unit/functions/call.h"
 #include "tests/unit/functions/temporary_directory.h"
 
@@ -16,9 +16,9 @@ constexpr char kShaOfNothing[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b93
 class Checksum : public testing::Test {
  protected:
   Checksum() {
-    BuiltinOptions options;
-    options.files.root = directory_.path();
-    EXPECT_TRUE(RegisterBuiltins(registry_, options).ok());
+    FileOptions options;
+    options.root = directory_.path();
+    EXPECT_TRUE(FileFamily(options).Register(registry_, {}).ok());
   }
   absl::StatusOr<jobs::Payload> Call(const nlohmann::json& input) { return CallBlocking(registry_, "checksum", input); }
   std::string Sum(const nlohmann::json& input) { return JsonOf(Call(input)).value("checksum", ""); }
@@ -83,7 +83,7 @@ TEST_F(Checksum, RefusesUnclearInput) {
 
 TEST_F(Checksum, HasNoPathWithoutARoot) {
   jobs::Registry bare;
-  ASSERT_TRUE(RegisterBuiltins(bare, BuiltinOptions()).ok());
+  ASSERT_TRUE(FileFamily().Register(bare, {}).ok());
   EXPECT_EQ(ErrorType(CallBlocking(bare, "checksum", nlohmann::json({{"path", "abc"}}))), "InvalidInput");
   EXPECT_EQ(bare.Find("checksum")->description.find("\"path\""), std::string::npos);
 }

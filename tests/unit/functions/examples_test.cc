@@ -1,9 +1,12 @@
-// Every function says what it does and shows an input that works.
+// Every function says what it does and shows an input that works; families add what they are asked for.
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-#include "service/functions/builtins.h"
+#include "service/functions/basic/family.h"
+#include "service/functions/file/family.h"
+#include "service/functions/test/family.h"
 #include "tests/support/manual_executor.h"
 #include "tests/unit/functions/call.h"
 #include "tests/unit/functions/temporary_directory.h"
@@ -14,10 +17,13 @@ namespace {
 TEST(Examples, EachRuns) {
   TemporaryDirectory directory;
   jobs::Registry registry;
-  BuiltinOptions options;
-  options.files.root = directory.path();
-  options.test_program = true;
-  ASSERT_TRUE(RegisterBuiltins(registry, options).ok());
+  Environment environment;
+  environment.manual_clock = true;
+  FileOptions files;
+  files.root = directory.path();
+  ASSERT_TRUE(BasicFamily().Register(registry, environment).ok());
+  ASSERT_TRUE(FileFamily(files).Register(registry, environment).ok());
+  ASSERT_TRUE(TestFamily().Register(registry, environment).ok());
   ASSERT_TRUE(CallBlocking(registry, "file.write", registry.Find("file.write")->input_example).ok());
 
   for (const jobs::Function* function : registry.Sorted()) {
@@ -40,33 +46,59 @@ TEST(Examples, EachRuns) {
   }
 }
 
-TEST(Builtins, FileFunctionsNeedARoot) {
+TEST(Family, FileFunctionsNeedARoot) {
   jobs::Registry registry;
-  ASSERT_TRUE(RegisterBuiltins(registry, BuiltinOptions()).ok());
-  EXPECT_NE(registry.Find("echo"), nullptr);
+  ASSERT_TRUE(FileFamily().Register(registry, {}).ok());
+  EXPECT_NE(registry.Find("checksum"), nullptr);
   EXPECT_EQ(registry.Find("file.read"), nullptr);
-  EXPECT_EQ(registry.Find("http.request"), nullptr);
-  EXPECT_EQ(registry.Find("test.program"), nullptr);
 }
 
-TEST(Builtins, AreRegisteredOnce) {
+TEST(Family, ThePageHasWhatIsNotConfiguredToo) {
   jobs::Registry registry;
-  ASSERT_TRUE(RegisterBuiltins(registry, BuiltinOptions()).ok());
-  EXPECT_EQ(RegisterBuiltins(registry, BuiltinOptions()).code(), absl::StatusCode::kAlreadyExists);
+  Environment environment;
+  environment.describe = true;
+  ASSERT_TRUE(FileFamily().Register(registry, environment).ok());
+  ASSERT_TRUE(TestFamily().Register(registry, environment).ok());
+  EXPECT_NE(registry.Find("file.read"), nullptr);
+  EXPECT_NE(registry.Find("test.program"), nullptr);
 }
 
-TEST(Builtins, RefuseARootThatIsNone) {
+TEST(Family, TestProgramsNeedAManualClock) {
+  jobs::Registry registry;
+  ASSERT_TRUE(TestFamily().Register(registry, {}).ok());
+  EXPECT_EQ(registry.size(), 0u);
+}
+
+TEST(Family, IsRegisteredOnce) {
+  jobs::Registry registry;
+  ASSERT_TRUE(BasicFamily().Register(registry, {}).ok());
+  EXPECT_EQ(BasicFamily().Register(registry, {}).code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(Family, RefusesARootThatIsNone) {
   TemporaryDirectory directory;
   directory.Write("file", "");
   for (const std::string& root :
        {directory / "missing", directory / "file", std::string("/"), std::string("/etc/..")}) {
     jobs::Registry registry;
-    BuiltinOptions options;
-    options.files.root = root;
-    const absl::Status refused = RegisterBuiltins(registry, options);
+    FileOptions options;
+    options.root = root;
+    const absl::Status refused = FileFamily(options).Register(registry, {});
     EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << root << ": " << refused;
     EXPECT_EQ(registry.size(), 0u);
   }
+}
+
+// What Options() binds is what Register reads.
+TEST(Family, AnOptionThatIsStoredIsInForce) {
+  BasicFamily family;
+  const std::vector<base::Option> options = family.Options();
+  ASSERT_EQ(options.size(), 1u);
+  EXPECT_EQ(base::StoreValue(options.front(), "2m"), "");
+  EXPECT_EQ(base::ValueText(options.front()), "2m");
+  jobs::Registry registry;
+  ASSERT_TRUE(family.Register(registry, {}).ok());
+  EXPECT_NE(registry.Find("sleep")->description.find("at most 120 seconds"), std::string::npos);
 }
 
 }  // namespace

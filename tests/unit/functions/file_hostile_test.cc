@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "service/base/thread.h"
-#include "service/functions/builtins.h"
+#include "service/functions/file/family.h"
 #include "tests/unit/functions/call.h"
 #include "tests/unit/functions/temporary_directory.h"
 
@@ -28,10 +28,10 @@ class HostileFiles : public testing::Test {
     fs::create_directories(directory_ / "root");
     fs::create_directories(directory_ / "outside");
     directory_.Write("outside/secret", "secret");
-    BuiltinOptions options;
-    options.files.root = directory_ / "root";
-    options.files.read_bytes_max = 10'000;
-    EXPECT_TRUE(RegisterBuiltins(registry_, options).ok());
+    FileOptions options;
+    options.root = directory_ / "root";
+    options.read_bytes_max = 10'000;
+    EXPECT_TRUE(FileFamily(options).Register(registry_, {}).ok());
   }
   std::string Root(const std::string& name) { return directory_ / ("root/" + name); }
 
@@ -108,10 +108,10 @@ TEST_F(HostileFiles, TheKernelsMagicLinksAreRefused) {
   // What an operator who mounted /proc below the root would have exposed.
   const int fd = open((directory_ / "outside/secret").c_str(), O_RDONLY);
   ASSERT_GE(fd, 0);
-  BuiltinOptions options;
-  options.files.root = "/proc/self";
+  FileOptions options;
+  options.root = "/proc/self";
   jobs::Registry registry;
-  ASSERT_TRUE(RegisterBuiltins(registry, options).ok());
+  ASSERT_TRUE(FileFamily(options).Register(registry, {}).ok());
   for (const std::string& path :
        {"fd/" + std::to_string(fd), std::string("exe"), std::string("root/etc/passwd"), std::string("cwd/x")}) {
     EXPECT_EQ(ErrorType(CallBlocking(registry, "file.read", nlohmann::json(path))), "TooManyLinks") << path;
@@ -137,10 +137,10 @@ TEST_F(HostileFiles, WhatIsNoRegularFileIsRefusedAtOnce) {
   }
   close(fd);
 
-  BuiltinOptions options;
-  options.files.root = "/dev";
+  FileOptions options;
+  options.root = "/dev";
   jobs::Registry registry;
-  ASSERT_TRUE(RegisterBuiltins(registry, options).ok());
+  ASSERT_TRUE(FileFamily(options).Register(registry, {}).ok());
   EXPECT_EQ(ErrorType(CallBlocking(registry, "file.read", nlohmann::json("zero"))), "NotARegularFile");
 }
 

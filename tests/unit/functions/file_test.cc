@@ -8,7 +8,7 @@
 
 #include "absl/strings/escaping.h"
 
-#include "service/functions/builtins.h"
+#include "service/functions/file/family.h"
 #include "tests/unit/functions/call.h"
 #include "tests/unit/functions/temporary_directory.h"
 
@@ -18,12 +18,12 @@ namespace {
 class Files : public testing::Test {
  protected:
   Files() {
-    BuiltinOptions options;
-    options.files.root = directory_.path();
-    options.files.read_bytes_max = 100'000;
-    options.files.write_bytes_max = 200'000;
-    options.files.list_max = 50;
-    EXPECT_TRUE(RegisterBuiltins(registry_, options).ok());
+    FileOptions options;
+    options.root = directory_.path();
+    options.read_bytes_max = 100'000;
+    options.write_bytes_max = 200'000;
+    options.list_max = 50;
+    EXPECT_TRUE(FileFamily(options).Register(registry_, {}).ok());
   }
   absl::StatusOr<jobs::Payload> Read(const nlohmann::json& input) {
     return CallBlocking(registry_, "file.read", input);

@@ -1,5 +1,3 @@
-#include "service/functions/http_address.h"
-
 #include <cstring>
 #include <string>
 
@@ -7,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/un.h>
+
+#include "service/functions/http/address.h"
 
 namespace muster::functions {
 namespace {

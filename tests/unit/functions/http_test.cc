@@ -12,7 +12,7 @@
 #include "service/executor/loop.h"
 #include "service/executor/reactor.h"
 #include "service/executor/sync_wait.h"
-#include "service/functions/builtins.h"
+#include "service/functions/http/family.h"
 #include "tests/unit/functions/call.h"
 #include "tests/unit/functions/http_server.h"
 
@@ -35,10 +35,9 @@ class Http {
  public:
   explicit Http(HttpOptions options = LoopbackAllowed())
       : reactor_(executor::Reactor::Create({}).value()), loop_(executor::Loop::Options()) {
-    BuiltinOptions builtins;
-    builtins.http = std::move(options);
-    builtins.reactor = reactor_.get();
-    EXPECT_TRUE(RegisterBuiltins(registry_, builtins).ok());
+    Environment environment;
+    environment.reactor = reactor_.get();
+    EXPECT_TRUE(HttpFamily(std::move(options)).Register(registry_, environment).ok());
   }
   ~Http() { loop_.StopAndJoin(); }
 
@@ -443,10 +442,11 @@ TEST(HttpRequest, ItsExampleWorksWithAnotherUrl) {
 TEST(HttpRequest, ABadEntryInAllowPrivateIsAnErrorAtStart) {
   const std::unique_ptr<executor::Reactor> reactor = executor::Reactor::Create({}).value();
   jobs::Registry registry;
-  BuiltinOptions options;
-  options.reactor = reactor.get();
-  options.http.allow_private = {"intranet"};
-  EXPECT_EQ(RegisterBuiltins(registry, options).code(), absl::StatusCode::kInvalidArgument);
+  Environment environment;
+  environment.reactor = reactor.get();
+  HttpOptions options;
+  options.allow_private = {"intranet"};
+  EXPECT_EQ(HttpFamily(options).Register(registry, environment).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

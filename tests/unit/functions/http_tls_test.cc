@@ -16,7 +16,7 @@
 #include "service/executor/loop.h"
 #include "service/executor/reactor.h"
 #include "service/executor/sync_wait.h"
-#include "service/functions/builtins.h"
+#include "service/functions/http/family.h"
 #include "tests/unit/functions/call.h"
 #include "tests/unit/functions/temporary_directory.h"
 
@@ -87,11 +87,12 @@ class HttpTls : public testing::Test {
   absl::StatusOr<jobs::Payload> Call(const std::string& ca_file, const std::string& host, int times = 1) {
     const std::unique_ptr<executor::Reactor> reactor = executor::Reactor::Create({}).value();
     jobs::Registry registry;
-    BuiltinOptions options;
-    options.reactor = reactor.get();
-    options.http.allow_private = {"127.0.0.1"};
-    options.http.ca_file = ca_file;
-    EXPECT_TRUE(RegisterBuiltins(registry, options).ok());
+    Environment environment;
+    environment.reactor = reactor.get();
+    HttpOptions options;
+    options.allow_private = {"127.0.0.1"};
+    options.ca_file = ca_file;
+    EXPECT_TRUE(HttpFamily(options).Register(registry, environment).ok());
     executor::LoopThread loop{executor::Loop::Options()};
     absl::StatusOr<jobs::Payload> result;
     for (int i = 0; i < times; ++i) {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "service/functions/builtins.h"
+#include "service/functions/basic/family.h"
 #include "tests/support/manual_executor.h"
 #include "tests/unit/functions/call.h"
 
@@ -17,7 +17,7 @@ using std::chrono::seconds;
 
 class SimpleFunctions : public testing::Test {
  public:
-  SimpleFunctions() { EXPECT_TRUE(RegisterBuiltins(registry_, BuiltinOptions()).ok()); }
+  SimpleFunctions() { EXPECT_TRUE(BasicFamily().Register(registry_, {}).ok()); }
 
   coro::Task<absl::StatusOr<jobs::Payload>> Body(const std::string& name, jobs::Payload input) {
     return registry_.Find(name)->async(context_, std::move(input));

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "service/functions/builtins.h"
+#include "service/functions/test/family.h"
 #include "tests/support/manual_executor.h"
 #include "tests/unit/functions/call.h"
 
@@ -17,9 +17,9 @@ using std::chrono::seconds;
 class TestProgram : public testing::Test {
  public:
   TestProgram() {
-    BuiltinOptions options;
-    options.test_program = true;
-    EXPECT_TRUE(RegisterBuiltins(registry_, options).ok());
+    Environment environment;
+    environment.manual_clock = true;
+    EXPECT_TRUE(TestFamily().Register(registry_, environment).ok());
   }
   coro::Task<void> Body(jobs::Payload input) {
     result_ = co_await registry_.Find("test.program")->async(context_, std::move(input));
