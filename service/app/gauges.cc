@@ -46,7 +46,7 @@ void FillStore(metrics::Metrics& metrics, const StoreWatch& watch) {
 }
 
 double Shown(uint64_t limit) { return static_cast<double>(limit); }
-double Shown(base::Duration limit) { return Seconds(limit); }
+double Shown(base::Duration limit) { return base::Seconds(limit); }
 
 }  // namespace
 
