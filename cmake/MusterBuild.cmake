@@ -13,9 +13,10 @@ set(MUSTER_SANITIZE "" CACHE STRING "Value for -fsanitize=, for example address,
 
 find_program(MUSTER_CCACHE ccache)
 if(MUSTER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # As ccache's manual asks where headers are precompiled; it hashes such a header of 100 MB once, not for each file.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_INODECACHE=1
-    ${MUSTER_CCACHE})
+  # As ccache's manual asks where headers are precompiled. Their times are no matter, for CMake writes the file that lists
+  # them a moment before it is compiled. And ccache hashes such a header of 100 MB once, not for each file.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_INODECACHE=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${MUSTER_CCACHE})
 endif()
 find_program(MUSTER_MOLD mold)
 if(MUSTER_MOLD)

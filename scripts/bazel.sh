@@ -7,7 +7,8 @@ build and test with Bazel, offline, against the libraries of a Debian; format an
 
   ./dev bazel                     lint, then build everything and run the unit tests
   ./dev bazel lint                buildifier's format and warnings, and whether BUILD.bazel and CMakeLists.txt agree
-  ./dev bazel fmt                 writes what both can mend: files and dependencies that CMake has, and the layout
+  ./dev bazel fmt                 writes what CMake and the arrows say: targets, files, dependencies, who may use a
+                                  folder, whole BUILD.bazel files; and the layout. Nobody edits those by hand
   ./dev bazel analyse             loads and analyses every target with Debian 12's own Bazel: unknown names, wrong
                                   arrows; ten seconds, compiles nothing
   ./dev bazel build [TARGET...]   default: //...

@@ -307,8 +307,8 @@ TEXT
 }
 
 verb_deps() {
-  local group missing
-  local -a groups=("$@")
+  local group missing pid status=0
+  local -a groups=("$@") pids=()
   if [[ ${1:-} == --check ]]; then
     missing=$(missing_of "${DEPS_BUILD[@]}" "${DEPS_LINT[@]}" "${DEPS_DEMO[@]}" "${DEPS_CLIENTS[@]}" \
       "${DEPS_IMAGE[@]}" "${DEPS_HELM[@]}" "${DEPS_MONITORING[@]}" "${DEPS_BAZEL[@]}")
@@ -326,8 +326,14 @@ verb_deps() {
     fi
   done
   ensure_packages "${groups[@]}"
+  # At once: each waits for registries of its own, and what compiles has the cores meanwhile.
   for group in clients image helm monitoring bazel; do
-    if [[ " ${groups[*]} " == *" $group "* ]]; then "deps_$group"; fi
+    if [[ " ${groups[*]} " == *" $group "* ]]; then
+      "deps_$group" &
+      pids+=("$!")
+    fi
   done
+  for pid in ${pids[@]+"${pids[@]}"}; do wait "$pid" || status=1; done
+  if ((status)); then return "$status"; fi
   if [[ " ${groups[*]} " == *' peers '* ]]; then deps_peers; fi
 }

@@ -5,9 +5,12 @@ usage: drift.py [--fix] [ROOT]
 
 Both builds must have the same libraries, programs and tests, of the same sources, headers and dependencies: what one
 has and the other lacks is a finding, `file:line: what is wrong and what to write`. Who may use a folder is derived from
-the arrows of tests/tidy/tidy.py. Exits 1 on a finding. --fix
-first writes srcs, hdrs and deps of the targets that both have as CMake has them (buildifier then lays them out). Names: muster_core of CMake is :core in service/core; the table
+the arrows of tests/tidy/tidy.py. Exits 1 on a finding. Names: muster_core of CMake is :core in service/core; the table
 EXTERNAL translates what comes from elsewhere. Exceptions stand in ONLY_CMAKE, with their reason, and nowhere else.
+
+--fix first writes what CMake has, and buildifier then lays it out: srcs, hdrs, deps and suites; libraries, programs and tests
+that are missing, whole files too; default_visibility from the arrows. It removes what CMake has no more. What it cannot
+know it says: definitions that CMake gives a new target.
 """
 
 import argparse
@@ -74,11 +77,11 @@ def is_only_cmake(folder, name):
 
 
 class Expected:
-    """A target of CMake as Bazel should have it."""
+    """A target of CMake as Bazel should have it; `loose` are headers that CMake need not name and Bazel must."""
 
-    def __init__(self, folder, target, places):
+    def __init__(self, folder, target, places, loose=()):
         self.folder, self.target, self.name = folder, target, bazel_name(target.name)
-        self.srcs = sorted(target.lists.get("SOURCES", []))
+        self.srcs = sorted({*target.lists.get("SOURCES", []), *loose})
         self.hdrs = sorted(target.lists.get("HEADERS", []))
         needs = list(target.lists.get("DEPS", []))
         if target.kind == "muster_test":
@@ -106,6 +109,21 @@ def cmake_folders(read, paths):
             declared = targets.cmake_targets(read(path))
             if declared and folder not in ONLY_CMAKE:
                 found[folder] = [target for target in declared if target.name not in ONLY_CMAKE]
+    return found
+
+
+def loose_headers(folder, declared, target, read, paths):
+    """Headers of its own folder that a target of tests/ includes, directly or not, and no library of the folder has."""
+    if not folder.startswith("tests/"):
+        return set()
+    public = {header for one in declared for header in one.lists.get("HEADERS", [])}
+    found, todo = set(), [*target.lists.get("SOURCES", []), *target.lists.get("HEADERS", [])]
+    while todo:
+        for included in INCLUDE.findall(read(f"{folder}/{todo.pop()}")):
+            name = included.removeprefix(folder + "/")
+            if name != included and included in paths and name not in public | found:
+                found.add(name)
+                todo.append(name)
     return found
 
 
@@ -229,7 +247,7 @@ def compare_folder(folder, cmake, places, read, paths):
             yield from compare_proto(path, folder, target, declared, read)
             continue
         try:
-            expected = Expected(folder, target, places)
+            expected = Expected(folder, target, places, loose_headers(folder, cmake, target, read, paths))
         except Unreadable as error:
             yield f"{folder}/CMakeLists.txt", *error.args
             continue
@@ -296,40 +314,125 @@ def undeclared_includes(folders, read):
 # ---------------------------------------------------------------------------------------------------------------------
 # Mending
 
-def mended(folder, cmake, places, paths, text):
-    """The text of a BUILD.bazel with srcs, hdrs and deps as CMake has them, for targets that are in both."""
+def literal(value):
+    return repr(value).replace("'", '"')
+
+
+def attributes_of(folder, expected):
+    """{attribute: value} of a target as Bazel should have it; those that are empty left out."""
+    suite = expected.target.text.get("SUITE")
+    public = any(header.startswith("include/") for header in expected.hdrs)
+    wanted = {
+        "name": expected.name, "srcs": expected.srcs, "hdrs": expected.hdrs,
+        "includes": ["include"] if public else [], "tags": [suite] if suite else [],
+        "deps": sorted(shortened(name, folder) for name in expected.deps),
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def new_target(folder, expected):
+    kind = RULES[expected.target.kind][0]
+    lines = [f"    {name} = {literal(value)},\n" for name, value in attributes_of(folder, expected).items()]
+    if folder.startswith("tests/") and kind != "cc_test":
+        lines.insert(1, "    testonly = True,\n")
+    return f"\n{kind}(\n{''.join(lines)})\n"
+
+
+def mended_lists(folder, expected, found, paths, lines):
+    """Writes srcs, hdrs, deps and the suite of one target into the lines of its file."""
+    wanted = attributes_of(folder, expected)
+    kept = set(found.lists.get("srcs", [])) - set(sources_of(folder, expected, found, paths))
+    lists = {"srcs": sorted({*expected.srcs, *kept}), "hdrs": expected.hdrs, "deps": wanted.get("deps", [])}
+    tags = found.lists.get("tags", [])
+    if set(wanted.get("tags", [])) - set(tags):
+        lists["tags"] = sorted({*tags, *wanted["tags"]})
+    # From the end of the target to its beginning, so that positions stay what they are.
+    spans = sorted(((found.spans[name], name) for name in lists if name in found.spans), reverse=True)
+    for (first, last), name in spans:
+        lines[first - 1:last] = [f"    {name} = {literal(lists[name])},\n"] if lists[name] else []
+    for name, value in lists.items():
+        if value and name not in found.spans:
+            lines.insert(found.line, f"    {name} = {literal(value)},\n")
+
+
+def mended_visibility(folder, package, lines):
+    wanted = f"default_visibility = {literal(visibility_of(folder))}"
+    if set(package.spans) <= {"default_visibility"}:
+        lines[package.line - 1:package.last] = [f"package({wanted})\n"]
+        return
+    if "default_visibility" in package.spans:
+        first, last = package.spans["default_visibility"]
+        del lines[first - 1:last]
+    lines.insert(package.line, f"    {wanted},\n")
+
+
+def mended_loads(text):
+    """The load() of each cc_ rule that is used, and of no other; package() if there is none comes behind."""
+    for rule in COMPARED:
+        line = f'load("@rules_cc//cc:{rule}.bzl", "{rule}")\n'
+        used = re.search(rf"^{rule}\(", text, re.MULTILINE)
+        loaded = re.search(rf'^load\("@rules_cc[^"]*", "{rule}"\)\n', text, re.MULTILINE)
+        if used and not loaded:
+            text = line + text
+        elif loaded and not used:
+            text = text.replace(loaded[0], "", 1)
+    return text
+
+
+def mended(folder, cmake, places, read, paths, text):
+    """The text of a BUILD.bazel as CMake and the arrows have it, and what is to be said of it."""
+    said = []
+    wanted = {}
+    for target in cmake:
+        if target.kind in RULES:
+            try:
+                expected = Expected(folder, target, places, loose_headers(folder, cmake, target, read, paths))
+            except Unreadable as error:
+                said.append(f"{folder}/CMakeLists.txt:{error.args[0]}: {error.args[1]}")
+                continue
+            wanted[expected.name] = expected
+    unknown = {bazel_name(target.name) for target in cmake} - set(wanted)
     lines = text.splitlines(keepends=True)
-    wanted = {bazel_name(target.name): Expected(folder, target, places) for target in cmake if target.kind in RULES}
-    for found in reversed(targets.bazel_targets(text)):
-        expected = wanted.get(found.name)
-        if expected is None or found.kind not in COMPARED:
-            continue
-        kept = set(found.lists.get("srcs", [])) - set(sources_of(folder, expected, found, paths))
-        lists = {"deps": sorted(shortened(name, folder) for name in expected.deps), "hdrs": expected.hdrs,
-                 "srcs": sorted({*expected.srcs, *kept})}
-        # From the end of the target to its beginning, so that positions stay what they are.
-        spans = sorted(((found.spans[name], name) for name in lists if name in found.spans), reverse=True)
-        for (first, last), name in spans:
-            new = [f"    {name} = {lists[name]!r},\n".replace("'", '"')] if lists[name] else []
-            lines[first - 1:last] = new
-        for name, value in lists.items():
-            if value and name not in found.spans:
-                lines.insert(found.line, f"    {name} = {value!r},\n".replace("'", '"'))
-    return "".join(lines)
+    declared = targets.bazel_targets(text)
+    for found in reversed(declared):
+        if found.kind == "package":
+            mended_visibility(folder, found, lines)
+        elif found.kind in COMPARED and found.name in wanted and found.kind in RULES[wanted[found.name].target.kind]:
+            mended_lists(folder, wanted[found.name], found, paths, lines)
+        elif found.kind in COMPARED and found.name not in unknown:
+            del lines[found.line - 1:found.last]
+    text = "".join(lines)
+    there = {target.name for target in targets.bazel_targets(text)}
+    for name, expected in wanted.items():
+        if name not in there:
+            text += new_target(folder, expected)
+            definitions = rf"(target_compile_definitions|set_source_files_properties)\(\s*({expected.target.name}|[\w./]+\.cc)\b"
+            if re.search(definitions, read(f"{folder}/CMakeLists.txt")):
+                said.append(f"{folder}/BUILD.bazel: {name} is new; CMake gives its folder definitions: does it need local_defines?")
+    if not any(target.kind == "package" for target in declared):
+        package = f"\npackage(default_visibility = {literal(visibility_of(folder))})\n"
+        loads = [match.end() for match in re.finditer(r"^load\([^)]*\)\n", text, re.MULTILINE)]
+        at = loads[-1] if loads else 0
+        text = text[:at] + package + text[at:]
+    return mended_loads(text), said
 
 
 def fix(root):
+    """Writes what can be mended; returns what is to be said."""
     paths, read, folders, places = project_of(root)
+    said = []
     for folder, cmake in folders.items():
         path = f"{folder}/BUILD.bazel"
         text = read(path)
         try:
-            new = mended(folder, cmake, places, set(paths), text)
+            new, more = mended(folder, cmake, places, read, set(paths), text)
         except Unreadable:
             continue  # check() says what is wrong
+        said += more
         if new != text:
             with open(os.path.join(root, path), "w", encoding="utf-8") as stream:
                 stream.write(new)
+    return said
 
 
 def compare_versions(read):
@@ -385,7 +488,8 @@ def main():
     arguments = parser.parse_args()
     root = os.path.abspath(arguments.root)
     if arguments.fix:
-        fix(root)
+        for line in fix(root):
+            print(line)
     findings, count = check(root)
     for path, line, message in findings:
         print(f"{path}:{line}: {message}")

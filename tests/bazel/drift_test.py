@@ -10,14 +10,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import drift
 import targets
 
+# A small house of its own, so that these tests do not change with the arrows of the real one.
+drift.tidy.ARROWS = {"core": set(), "store": set(), "app": {"core", "store"}, "runtime": {"core", "store"}}
+drift.tidy.COMMAND_MAY_USE = {"core", "store"}
+
 CORE = """package(default_visibility = [
     "//client/cli:__pkg__",
-    "//service/grpc:__pkg__",
     "//service/app:__pkg__",
-    "//service/audit:__pkg__",
-    "//service/functions:__pkg__",
-    "//service/jobs:__pkg__",
-    "//service/rows:__pkg__",
     "//service/runtime:__pkg__",
     "//tests:__subpackages__",
 ])
@@ -32,7 +31,6 @@ cc_library(
 STORE = """package(default_visibility = [
     "//client/cli:__pkg__",
     "//service/app:__pkg__",
-    "//service/audit:__pkg__",
     "//service/runtime:__pkg__",
     "//tests:__subpackages__",
 ])
@@ -92,7 +90,7 @@ TREE = {
     "service/store/BUILD.bazel": STORE,
     "tests/unit/core/CMakeLists.txt": "muster_test(core_test SUITE unit SOURCES core_test.cc DEPS muster_core)\n",
     "tests/unit/core/BUILD.bazel": TEST,
-    "tests/unit/core/core_test.cc": '#include "service/core/shard.h"\n',
+    "tests/unit/core/core_test.cc": '#include "service/core/shard.h"\n#include "tests/unit/core/fixture.h"\n',
     "tests/unit/core/fixture.h": "",
     "service/grpc/health/CMakeLists.txt": "muster_proto(muster_health_proto FILES health.proto)\n",
     "service/grpc/health/BUILD.bazel": PROTO,
@@ -119,6 +117,7 @@ BREACHES = [
     ("no BUILD.bazel", "service/core/BUILD.bazel", CORE, None, "no target 'core'"),
     ("another kind", "tests/unit/core/BUILD.bazel", "cc_test(", "cc_binary(", "core_test is a cc_binary"),
     ("no suite", "tests/unit/core/BUILD.bazel", 'tags = ["unit"]', "tags = []", 'tags lacks "unit"'),
+    ("a test's own header", "tests/unit/core/BUILD.bazel", '        "fixture.h",\n', "", 'srcs lacks "fixture.h"'),
     ("a header that is not there", "tests/unit/core/BUILD.bazel", "fixture.h", "gone.h", 'srcs has "gone.h"'),
     ("a protocol file", "service/grpc/health/CMakeLists.txt", "health.proto)", "a.proto health.proto)", 'lacks "a.proto"'),
     ("no stubs", "service/grpc/health/BUILD.bazel", "health_proto_grpc", "grpc", 'no cc_grpc_stubs(name = "health_proto_grpc")'),
@@ -150,6 +149,17 @@ def findings_of(tree):
     return with_tree(tree, lambda root: [f"{path}:{line}: {message}" for path, line, message in drift.check(root)[0]])
 
 
+def fixed(root):
+    drift.fix(root)
+    return drift.check(root)[0]
+
+
+def fixed_text(root, folder):
+    drift.fix(root)
+    with open(os.path.join(root, folder, "BUILD.bazel"), encoding="utf-8") as stream:
+        return stream.read()
+
+
 class Drift(unittest.TestCase):
     def test_what_agrees_has_no_finding(self):
         self.assertEqual(findings_of(TREE), [])
@@ -172,11 +182,71 @@ class Drift(unittest.TestCase):
         tree["tests/unit/core/BUILD.bazel"] = TEST.replace("core_test.cc", "old.cc").replace('        "//service/core",\n', "")
         self.assertEqual(len(findings_of(tree)), 6)
 
-        def fixed(root):
-            drift.fix(root)
-            return drift.check(root)[0]
-
         self.assertEqual(with_tree(tree, fixed), [])
+
+    def test_fix_writes_who_may_use_a_folder(self):
+        for what, change in (
+            ("too many", lambda text: text.replace('"//service/app', '"//service/novel:__pkg__", "//service/app')),
+            ("on one line", lambda text: 'package(default_visibility = ["//:__pkg__"])' + text[text.index("])") + 2:]),
+            ("beside another", lambda text: "package(\n    features = [\"a\"],\n    default_visibility = [],\n)" + text[text.index("])") + 2:]),
+            ("none", lambda text: "package()" + text[text.index("])") + 2:]),
+            ("no package", lambda text: text[text.index("])") + 2:]),
+        ):
+            with self.subTest(what):
+                tree = {**TREE, "service/core/BUILD.bazel": change(CORE)}
+                self.assertEqual(len(findings_of(tree)), 1)
+                self.assertEqual(with_tree(tree, fixed), [])
+
+    def test_fix_writes_the_suite(self):
+        tree = {**TREE, "tests/unit/core/BUILD.bazel": TEST.replace('tags = ["unit"]', 'tags = ["manual"]')}
+        self.assertEqual(with_tree(tree, fixed), [])
+        self.assertIn('tags = ["manual", "unit"]', with_tree(tree, lambda root: fixed_text(root, "tests/unit/core")))
+
+    def test_fix_makes_targets_that_are_missing_and_removes_those_that_cmake_has_no_more(self):
+        tree = {
+            **TREE,
+            "service/core/CMakeLists.txt": TREE["service/core/CMakeLists.txt"].replace("muster_core", "muster_novel")
+            + "muster_binary(tool SOURCES tool.cc DEPS muster_novel)\n",
+            "service/core/tool.cc": "",
+        }
+        tree["tests/unit/core/CMakeLists.txt"] = tree["tests/unit/core/CMakeLists.txt"].replace("muster_core", "muster_novel")
+        self.assertEqual(with_tree(tree, fixed), [])
+        text = with_tree(tree, lambda root: fixed_text(root, "service/core"))
+        self.assertIn('cc_library(\n    name = "novel",\n    srcs = ["shard.cc"],\n    hdrs = ["shard.h"],\n    deps = ["@fmt"],\n)', text)
+        self.assertIn('cc_binary(\n    name = "tool",\n    srcs = ["tool.cc"],\n    deps = [":novel"],\n)', text)
+        self.assertNotIn('name = "core"', text)
+        self.assertTrue(text.startswith('load("@rules_cc//cc:cc_binary.bzl", "cc_binary")\nload("@rules_cc//cc:cc_library'), text)
+
+    def test_fix_makes_a_file_that_is_missing(self):
+        tree = {path: text for path, text in TREE.items() if path not in ("service/core/BUILD.bazel", "tests/unit/core/BUILD.bazel")}
+        self.assertEqual(with_tree(tree, fixed), [])
+        text = with_tree(tree, lambda root: fixed_text(root, "tests/unit/core"))
+        self.assertEqual(
+            text,
+            'load("@rules_cc//cc:cc_test.bzl", "cc_test")\n\npackage(default_visibility = ["//tests:__subpackages__"])\n\n'
+            'cc_test(\n    name = "core_test",\n    srcs = ["core_test.cc", "fixture.h"],\n    tags = ["unit"],\n'
+            '    deps = ["//service/core", "@googletest//:gtest_main"],\n)\n')
+
+    def test_fix_makes_libraries_of_tests_for_tests_alone(self):
+        tree = dict(TREE)
+        tree["tests/unit/core/CMakeLists.txt"] = tree["tests/unit/core/CMakeLists.txt"].replace(")", " muster_test_core)")
+        tree["tests/unit/core/CMakeLists.txt"] += "muster_library(muster_test_core HEADERS fixture.h)\n"
+        self.assertEqual(with_tree(tree, fixed), [])
+        text = with_tree(tree, lambda root: fixed_text(root, "tests/unit/core"))
+        self.assertIn('name = "test_core",\n    testonly = True,\n    hdrs = ["fixture.h"],\n', text)
+
+    def test_fix_keeps_what_it_does_not_know(self):
+        tree = {**TREE, "service/core/BUILD.bazel": CORE.replace("    deps", '    local_defines = ["A"],\n    deps').replace("@fmt", "@curl")}
+        self.assertEqual(with_tree(tree, fixed), [])
+        self.assertIn('local_defines = ["A"]', with_tree(tree, lambda root: fixed_text(root, "service/core")))
+
+    def test_fix_says_what_it_cannot_know(self):
+        tree = {**TREE, "service/core/CMakeLists.txt": TREE["service/core/CMakeLists.txt"].replace("muster_core", "muster_novel")
+                + "target_compile_definitions(muster_novel PRIVATE A=1)\n"}
+        tree["tests/unit/core/CMakeLists.txt"] = tree["tests/unit/core/CMakeLists.txt"].replace("muster_core", "novel::novel")
+        said = with_tree(tree, drift.fix)
+        self.assertTrue(any("novel is new; CMake gives its folder definitions" in line for line in said), said)
+        self.assertTrue(any("no translation in EXTERNAL" in line for line in said), said)
 
     def test_labels_have_one_full_and_one_short_form(self):
         for short, package, full in (

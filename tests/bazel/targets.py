@@ -17,6 +17,7 @@ class Target:
     lists: dict  # {"SOURCES": [...]} of CMake, {"srcs": [...]} of Bazel
     text: dict = dataclasses.field(default_factory=dict)  # what is one string: SUITE, name
     spans: dict = dataclasses.field(default_factory=dict)  # {"srcs": its first and last line}, of Bazel
+    last: int = 0  # its last line, of Bazel
 
 
 class Unreadable(Exception):
@@ -81,7 +82,7 @@ def bazel_targets(text):
         kind = call.func.id if isinstance(call.func, ast.Name) else ast.unparse(call.func)
         if kind == "load":
             continue
-        target = Target(kind, "", call.lineno, {})
+        target = Target(kind, "", call.lineno, {}, last=call.end_lineno)
         for keyword in call.keywords:
             target.spans[keyword.arg] = (keyword.lineno, keyword.end_lineno)
             try:

@@ -1,5 +1,6 @@
 #include "tests/crash/loop.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -170,8 +171,15 @@ bool Loop::OneCut() {
   return true;
 }
 
+bool Loop::EachFailpointHadItsTurns() const {
+  if (!options_.durable() || options_.failpoints == 0) return true;
+  if (failpoints_.size() != std::size(kFailpoints)) return false;
+  return std::ranges::all_of(failpoints_,
+                             [this](const auto& each) { return each.second.armed >= options_.failpoints; });
+}
+
 bool Loop::Enough() const {
-  return kills_ >= options_.kills && histories_.with_death.load() >= options_.histories &&
+  return kills_ >= options_.kills && EachFailpointHadItsTurns() && histories_.with_death.load() >= options_.histories &&
          run_.book->counts().acknowledged >= options_.submits;
 }
 

@@ -22,8 +22,9 @@ struct LoopOptions {
   std::string durability = "sync";  // "none": no store, so that the run must end with violations
   std::vector<std::string> musterd_flags;
   uint64_t seed = 1;
-  // The server dies until all three are reached.
+  // The server dies until all four are reached.
   uint64_t kills = 200;
+  uint64_t failpoints = 0;  // deaths planned for each failpoint; a fake run and a server that keeps nothing have none
   uint64_t histories = 100;
   uint64_t submits = 0;
   int scenario_clients = 5;
@@ -65,6 +66,7 @@ class Loop {
   // Starts a server that must come up.
   bool StartGood();
   bool Failed(const std::string& what);
+  bool EachFailpointHadItsTurns() const;
   bool Enough() const;
   bool KillUntilEnough();
   void Settle();

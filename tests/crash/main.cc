@@ -42,6 +42,7 @@ int Main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "of what clients do and when the server dies (default: by chance)");
   CLI::Option* kills = app.add_option("--kills", options.kills, "deaths at least (200)");
   app.add_option("--linearizability", options.histories, "histories across a death to be checked at least (100)");
+  app.add_option("--failpoints", options.failpoints, "deaths planned for each failpoint at least (0)");
   CLI::Option* submits = app.add_option("--submits", options.submits, "acknowledged submits at least (0)");
   app.add_flag("--long", longer, "2500 deaths and a million acknowledged submits");
   app.add_option("--clients", options.scenario_clients, "that run scenarios (5)");

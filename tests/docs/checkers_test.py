@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sees the checks of the pages, and the count of test cases, fail and pass where they should."""
+"""Sees the checks of the pages, and the count of test cases, fail and pass where they should, and the table of times."""
 
 import io
 import os
@@ -16,6 +16,7 @@ import count
 import links
 import names
 import semantics_table
+import slowest
 
 # Written in pieces, so that this file proves nothing by itself.
 WORD = "seman" + "tics"
@@ -147,6 +148,18 @@ class Count(Tree):
     def test_no_record_and_no_tests_are_failures(self):
         self.assertEqual(self.run_quietly(count.main, os.path.join(self.root, "none.xml"))[0], 1)
         self.assertEqual(self.counted(), (1, "0 passed, 0 failed, 0 skipped"))
+
+
+class Slowest(Tree):
+    def test_the_slowest_come_first_and_steps_of_one_title_are_joined(self):
+        record = self.write("dev/tests.xml", '<testsuite><testcase name="quick" time="0.25"/>'
+                            '<testcase name="slow" time="60.5"/><testcase name="middle" time="7"/></testsuite>')
+        phases = self.write("dev/phases.tsv", "1500000\tbuild (dev)\n60000000\ttests\n500000\tbuild (dev)\n")
+        status, said = self.run_quietly(slowest.main, "--count", "2", "--phases", phases, record, self.root + "/none.xml")
+        self.assertEqual(status, 0)
+        self.assertEqual(said.splitlines(), [
+            "phases", "     2.0 s  build (dev)", "    60.0 s  tests",
+            "slowest of 3 tests, which took 68 s one by one", "    60.5 s  slow (dev)", "     7.0 s  middle (dev)"])
 
 
 if __name__ == "__main__":
