@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "service/app/logging.h"
+#include "service/app/settings/logging.h"
 #include "service/base/options/value_text.h"
 
 namespace muster::app {

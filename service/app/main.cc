@@ -9,12 +9,12 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "service/app/cgroup.h"
-#include "service/app/command_line.h"
-#include "service/app/config.h"
-#include "service/app/families.h"
-#include "service/app/logging.h"
 #include "service/app/server.h"
+#include "service/app/settings/cgroup.h"
+#include "service/app/settings/command_line.h"
+#include "service/app/settings/config.h"
+#include "service/app/settings/families.h"
+#include "service/app/settings/logging.h"
 #include "service/app/signals.h"
 #include "service/app/tls.h"
 #include "service/app/version.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "service/app/logging.h"
+#include "service/app/settings/logging.h"
 #include "service/base/log.h"
 #include "service/base/options/value_text.h"
 

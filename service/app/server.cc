@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "service/app/admin_routes.h"
-#include "service/app/cgroup.h"
 #include "service/app/gauges.h"
-#include "service/app/logging.h"
 #include "service/app/observer.h"
+#include "service/app/settings/cgroup.h"
+#include "service/app/settings/logging.h"
 #include "service/app/signals.h"
 #include "service/app/store_watch.h"
 #include "service/app/tls.h"

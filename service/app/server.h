@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 
-#include "service/app/config.h"
+#include "service/app/settings/config.h"
 #include "service/app/main.h"
 
 namespace muster::app {

@@ -81,7 +81,7 @@ BREACHES = {
         limits_tree(list_="struct Limits {};\n"),
         limits_tree(wire="message Limits {\n  uint32 other_max = 1;\n}\n"),
         limits_tree(page="Nothing.\n"),
-        limits_tree() + [("service/app/config.cc", 'Add("limits.set_max");\n')],
+        limits_tree() + [("service/app/settings/config.cc", 'Add("limits.set_max");\n')],
     ],
     "listed": [("service/base/dead.cc", "int a;\n"), ("client/cpp/detail/dead.h", HEADER)],
 }

@@ -1,6 +1,6 @@
 // An option that an operator can set: its key, type, bounds and help, bound to the variable that holds its value. A
 // part of the server that has options returns a table of these; reading them from files, variables and flags, printing
-// them and documenting them is done once, for all tables (service/app/config.h).
+// them and documenting them is done once, for all tables (service/app/settings/config.h).
 //
 //   struct MailOptions { std::string server; uint64_t bytes_max = 1u << 20; } mail;
 //   std::vector<Option> table = {

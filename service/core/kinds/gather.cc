@@ -139,6 +139,7 @@ const Kind kGatherKind = {
     .name = "gather",
     .combines = true,
     .keeps_members = true,
+    .state = GatherState(),
     .submit = SubmitGather,
     .begin = Begin,
     .member_done = OnMemberDone,

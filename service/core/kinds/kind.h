@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 
 #include "service/core/door/values.h"
+#include "service/core/futures/combinator.h"
 
 namespace muster::core {
 
@@ -24,6 +25,7 @@ struct Kind {
   bool combines = false;       // it has members, which are other futures
   bool keeps_members = false;  // also when it is done: their outcomes are its own
   bool one_member = false;     // it has exactly one
+  CombinatorState state = {};  // what a new one with members keeps beside them
 
   // Makes the future and answers the submit, or refuses it.
   void (*submit)(Turn& turn, Submit& command) = nullptr;

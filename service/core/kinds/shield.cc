@@ -61,6 +61,7 @@ const Kind kShieldKind = {
     .name = "shield",
     .combines = true,
     .one_member = true,
+    .state = ShieldState(),
     .submit = SubmitShield,
     .is_inner_when_done = true,
     .member_done = OnInnerDone,

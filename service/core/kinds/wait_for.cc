@@ -139,6 +139,7 @@ const Kind kWaitForKind = {
     .name = "wait_for",
     .combines = true,
     .one_member = true,
+    .state = WaitForState(),
     .submit = SubmitWaitFor,
     .timer = OnTimerOf,
     .begin = Begin,

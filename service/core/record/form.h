@@ -25,16 +25,4 @@ void ForEachRecorded(C& combinator, R& record, F&& copy) {
   }
 }
 
-// The state of a combinator of this kind, as a new one has it.
-inline CombinatorState StateOfKind(FutureKind kind) {
-  switch (kind) {
-    case FutureKind::kShield:
-      return ShieldState();
-    case FutureKind::kWaitFor:
-      return WaitForState();
-    default:
-      return GatherState();
-  }
-}
-
 }  // namespace muster::core

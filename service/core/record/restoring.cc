@@ -101,7 +101,7 @@ void Restoring::TakeCold(Turn& turn, Future& future, const FutureRecord& record)
 void Restoring::TakeCombinator(Future& future, const CombinatorRecord& record) {
   Cold& cold = ColdOf(future);
   cold.combinator = std::make_unique<Combinator>();
-  cold.combinator->state = StateOfKind(future.kind);
+  cold.combinator->state = KindOf(future.kind).state;
   ForEachRecorded(*cold.combinator, record, [](auto& part, const auto& recorded) { part = recorded; });
   if (!record.cancels_sent.empty()) cancels_sent_[&future] = record.cancels_sent;
   ToRelink(record.depth, future);

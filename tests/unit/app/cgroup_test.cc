@@ -1,4 +1,4 @@
-#include "service/app/cgroup.h"
+#include "service/app/settings/cgroup.h"
 
 #include <filesystem>
 #include <fstream>

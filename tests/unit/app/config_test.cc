@@ -1,4 +1,4 @@
-#include "service/app/config.h"
+#include "service/app/settings/config.h"
 
 #include <filesystem>
 #include <fstream>
@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "service/app/command_line.h"
+#include "service/app/settings/command_line.h"
 #include "service/base/options/host_port.h"
 #include "service/base/options/value_text.h"
 

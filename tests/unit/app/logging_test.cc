@@ -1,4 +1,4 @@
-#include "service/app/logging.h"
+#include "service/app/settings/logging.h"
 
 #include <limits>
 #include <string>

@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "service/app/config.h"
-#include "service/app/families.h"
+#include "service/app/settings/config.h"
+#include "service/app/settings/families.h"
 #include "service/metrics/registry.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "service/app/config.h"
+#include "service/app/settings/config.h"
 
 #include <cctype>
 

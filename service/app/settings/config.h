@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "service/app/families.h"
+#include "service/app/settings/families.h"
 #include "service/base/clock.h"
 #include "service/base/options/option.h"
 #include "service/values/limits.h"

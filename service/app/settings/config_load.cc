@@ -12,7 +12,7 @@
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
-#include "service/app/config.h"
+#include "service/app/settings/config.h"
 #include "service/base/options/host_port.h"
 #include "service/base/options/value_text.h"
 

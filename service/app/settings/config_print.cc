@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "service/app/config.h"
+#include "service/app/settings/config.h"
 #include "service/base/options/value_text.h"
 
 namespace muster::app {
@@ -114,7 +114,7 @@ std::string PrintConfig(LoadedConfig& loaded) {
 std::string ConfigReferenceMarkdown() {
   std::string text =
       "# Configuration\n\n"
-      "Every option of `musterd`. This page is generated from the tables in `service/app/config.cc` and in\n"
+      "Every option of `musterd`. This page is generated from the tables in `service/app/settings/config.cc` and in\n"
       "`service/functions/`; `musterd --print-reference=configuration` prints it.\n\n"
       "A value comes from a flag, else from an environment variable, else from the YAML file that `--config` or\n"
       "`MUSTER_CONFIG` names, else it is the default. `musterd --print-config` shows each value and where it came "

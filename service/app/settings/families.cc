@@ -1,4 +1,4 @@
-#include "service/app/families.h"
+#include "service/app/settings/families.h"
 
 #include <memory>
 

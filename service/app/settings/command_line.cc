@@ -1,11 +1,11 @@
-#include "service/app/command_line.h"
+#include "service/app/settings/command_line.h"
 
 #include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "service/app/config.h"
+#include "service/app/settings/config.h"
 #include "service/base/options/value_text.h"
 
 namespace muster::app {
