@@ -142,7 +142,7 @@ def places_of(folders):
 # Who may use a folder
 
 # Folders of service/ whose own folders are libraries too, and may use what the folder may.
-NESTED = {"functions"}
+NESTED = {"app", "functions"}
 
 
 def visibility_of(folder):
