@@ -108,13 +108,24 @@ void RuntimeWorld::Step() {
     server_->committer().CommitSome(1 + random_.Below(3));
   } else if (choice < 196) {
     if (server_->quiet() || random_.OneIn(3)) MoveTime(std::chrono::seconds(30));
-  } else if (choice == 196 && !disk_failed_ && random_.OneIn(4)) {
-    Note("the disk fails");
-    disk_failed_ = true;
-    base::MutexLock lock(server_->disk().mutex);
-    server_->disk().appends_left = 0;
+  } else if (choice == 196 && !disk_failed_ && random_.OneIn(2)) {
+    FailDisk();
   } else if (choice >= 198 && (disk_failed_ || random_.OneIn(3))) {
     Crash();
+  }
+}
+
+// With several things under way, some of them decided and not durable.
+void RuntimeWorld::FailDisk() {
+  Note("the disk fails");
+  disk_failed_ = true;
+  {
+    base::MutexLock lock(server_->disk().mutex);
+    server_->disk().appends_left = 0;
+  }
+  for (uint64_t more = random_.Below(8); more > 0; --more) {
+    Act();
+    if (random_.OneIn(2)) server_->TurnSome();
   }
 }
 
@@ -134,6 +145,11 @@ void RuntimeWorld::Crash() {
   const bool in_order = random_.OneIn(4);
   Note(in_order ? "the server ends" : "the server dies");
   ending_ = in_order;
+  if (server_->service().store_failed() && random_.OneIn(2)) {
+    server_->RunUntilQuiet();
+    Collect();
+    SIM_EXPECT(open_.empty(), "somebody never hears that the disk has failed: " + open_.front()->what);
+  }
   std::shared_ptr<store::MemoryStore> left;
   if (!in_order) {
     left = test::CopyOf(server_->disk());

@@ -106,6 +106,7 @@ class RuntimeWorld {
   Operation& Ask(const std::string& what, std::function<coro::Task<T>(coro::CancelToken&)> make,
                  std::function<void(T)> then);
   void Step();
+  void FailDisk();
   void MoveTime(base::Duration most);
   void Collect();
   void Crash();
