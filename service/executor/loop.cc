@@ -80,6 +80,14 @@ void Loop::Run() {
   current_loop = nullptr;
 }
 
+void Loop::TurnOnce() {
+  MUSTER_CHECK(current_loop == nullptr) << "one loop a thread";
+  const CurrentScope current(*this);
+  current_loop = this;
+  RunTurn();
+  current_loop = nullptr;
+}
+
 void Loop::Stop() {
   stop_.store(true, std::memory_order_seq_cst);
   WakeIfAsleep();

@@ -70,6 +70,12 @@ class Loop final : public coro::Executor {
   // From any thread, any number of times.
   void Stop();
 
+  // For a simulation that drives several loops on one thread, none of which runs: one turn, without the poller.
+  void TurnOnce();
+  // And what it goes by: whether a turn would find something to run, and the first timer's deadline.
+  bool ready() const { return HasWork() || !inbox_.empty() || timers_.NextDeadline() <= clock_->Now(); }
+  base::Instant first_deadline() const { return timers_.NextDeadline(); }
+
   using coro::Executor::Post;
   void Post(coro::RunnableList list) override;
   // From any thread: makes the loop look at its clock and timers again.

@@ -64,6 +64,20 @@ inline std::monostate AskShard(core::Shard& shard, const CheckShard&) {
   return {};
 }
 
+// The same question once more, since the first answer rests on what will never be durable. The shards are frozen by
+// now.
+template <Query Q>
+void AskShardAgain(core::Shard& shard, const Q& query, typename Q::Answer& answer) {
+  answer = AskShard(shard, query);
+}
+// What was taken cannot be taken again: all that came after it would pass for all there is. The reader stays where it
+// was, and is told that the service ends.
+inline void AskShardAgain(core::Shard&, const core::TakeCompletions&, core::TakenCompletions& answer) {
+  answer.status.remaining += answer.completions.size();
+  answer.status.ended = answer.status.timed_out = false;
+  answer.completions.clear();
+}
+
 template <AnsweredCommand Command>
 class CommandAsked;
 template <Query Q>
@@ -174,6 +188,7 @@ class [[nodiscard]] QueryAsked final : private Visit {
 
  private:
   void Look(ShardHost& owner) override { answer_.emplace(AskShard(owner.shards().At(shard_), query_)); }
+  void LookAgain(ShardHost& owner) override { AskShardAgain(owner.shards().At(shard_), query_, *answer_); }
   void OnBack() override { waiter_.resume(); }
 
   const values::ShardIndex shard_;
@@ -220,11 +235,21 @@ class [[nodiscard]] QueriesAsked final {
     Part(QueriesAsked& a, ShardHost& here, ShardHost& target) : Visit(here, target), all_(a) {}
 
    private:
-    // Each loop writes the places of its own shards.
     void Look(ShardHost& owner) override {
+      ForOwn(owner,
+             [](core::Shard& shard, const Q& query, typename Q::Answer& answer) { answer = AskShard(shard, query); });
+    }
+    void LookAgain(ShardHost& owner) override {
+      ForOwn(owner, [](core::Shard& shard, const Q& query, typename Q::Answer& answer) {
+        AskShardAgain(shard, query, answer);
+      });
+    }
+    // Each loop writes the places of its own shards.
+    template <typename F>
+    void ForOwn(ShardHost& owner, F ask) {
       for (size_t at = 0; at < all_.questions_.size(); ++at) {
         const auto& [shard, query] = all_.questions_[at];
-        if (owner.shards().Has(shard)) all_.answers_[at] = AskShard(owner.shards().At(shard), query);
+        if (owner.shards().Has(shard)) ask(owner.shards().At(shard), query, all_.answers_[at]);
       }
     }
     void OnBack() override {

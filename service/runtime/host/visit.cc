@@ -26,7 +26,7 @@ void Visit::OnArrived(coro::Runnable& runnable) {
 }
 
 void Visit::OnSeen() {
-  if (!seen_.durable) Look(target_);
+  if (!seen_.durable) LookAgain(target_);
   if (&home_ == &target_) return OnBack();
   home_.loop().Post(static_cast<coro::Runnable&>(back_));
 }

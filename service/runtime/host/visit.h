@@ -25,8 +25,9 @@ class Visit : private coro::Runnable {
 
  protected:
   ~Visit() = default;
-  // Up to twice, on the target's loop.
+  // On the target's loop; LookAgain when what Look saw will never be durable.
   virtual void Look(ShardHost& target) = 0;
+  virtual void LookAgain(ShardHost& target) = 0;
   virtual void OnBack() = 0;
 
  private:

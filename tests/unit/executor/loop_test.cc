@@ -39,6 +39,44 @@ TEST(LoopTest, RunsATaskOnItsOwnThreadOrOnThisOne) {
   EXPECT_EQ(Loop::Current(), nullptr);
 }
 
+TEST(LoopTest, SeveralLoopsTakeTurnsOnOneThread) {
+  base::ManualClock clock;
+  Loop::Options options;
+  options.clock = &clock;
+  options.manual_clock = true;
+  Loop one(options, std::make_unique<CondVarPoller>());
+  Loop other(options, std::make_unique<CondVarPoller>());
+  EXPECT_FALSE(one.ready());
+  std::vector<Loop*> ran;
+  const auto note = [&ran] { ran.push_back(Loop::Current()); };
+  one.Post([&] {
+    note();
+    other.Post(note);
+  });
+  EXPECT_TRUE(one.ready());
+  EXPECT_FALSE(other.ready());
+  one.TurnOnce();
+  EXPECT_TRUE(other.ready());
+  other.TurnOnce();
+  EXPECT_EQ(ran, (std::vector<Loop*>{&one, &other}));
+  EXPECT_EQ(Loop::Current(), nullptr);
+
+  struct Noting final : coro::Timer {
+    explicit Noting(bool& f) : Timer([](coro::Timer& self) { static_cast<Noting&>(self).fired = true; }), fired(f) {}
+    bool& fired;
+  };
+  bool fired = false;
+  Noting timer(fired);
+  one.AddTimer(timer, clock.Now() + seconds(5));
+  EXPECT_EQ(one.first_deadline(), clock.Now() + seconds(5));
+  one.TurnOnce();
+  EXPECT_FALSE(fired || one.ready());
+  clock.AdvanceTo(one.first_deadline());
+  EXPECT_TRUE(one.ready());
+  one.TurnOnce();
+  EXPECT_TRUE(fired);
+}
+
 TEST(LoopTest, PostsOfEachThreadArriveOnceAndInOrder) {
   constexpr int kThreads = 4;
   constexpr int kEach = 20'000;

@@ -90,6 +90,59 @@ TEST_P(JournalFailureTest, WhatIsAskedAfterwardsIsRefusedAndWhatIsDurableIsRead)
   EXPECT_EQ(View(open).state, State::kPending);
 }
 
+coro::Task<bool> Close(std::unique_ptr<CompletionStream> stream) {
+  stream.reset();
+  co_return true;
+}
+
+// The reader has taken the last completion off the stream when it turns out that it will never be durable.
+TEST_P(JournalFailureTest, AStreamWhoseLastCompletionIsLostDoesNotEnd) {
+  const values::FutureId first = SubmitOk(Spec(values::PromiseSpec{}));
+  const values::FutureId last = SubmitOk(Spec(values::PromiseSpec{}));
+  Settle(first, "x");
+  Quiet();
+  auto stream = On(0, service_->AsCompleted(ns_.id, SetOf({first, last}), StreamOptions{}));
+  ASSERT_TRUE(stream.ok());
+  coro::CancelToken token;
+  const auto taken = On(0, (*stream)->Next(1, token));
+  ASSERT_TRUE(taken.ok());
+  EXPECT_EQ(taken->completions.size(), 1u);
+  gated_->FailAfter(0);
+  gated_->Close();
+  auto settle = AskSettle(last, "lost");
+  gated_->WaitForArrivals(1);
+  auto next = Ask(0, (*stream)->Next(1, token));
+  LoopsQuiet();
+  EXPECT_FALSE(next->answered());
+  gated_->Open();
+  EXPECT_EQ(ReasonFor(next->Take().status()), Reason::kStoreFailed);
+  EXPECT_EQ(ReasonFor(settle->Take().status()), Reason::kStoreFailed);
+  EXPECT_TRUE(On(0, Close(*std::move(stream))));
+}
+
+// The same where all that it took is durable, but the look rests on something else that is not.
+TEST_P(JournalFailureTest, AStreamDoesNotGoOnBehindWhatItsReaderWasNotGiven) {
+  std::vector<values::FutureId> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(SubmitOk(Spec(values::PromiseSpec{})));
+  for (const values::FutureId& id : ids) Settle(id, "x");
+  Quiet();
+  auto stream = On(0, service_->AsCompleted(ns_.id, SetOf(ids), StreamOptions{}));
+  ASSERT_TRUE(stream.ok());
+  Quiet();
+  gated_->FailAfter(0);
+  gated_->Close();
+  auto other = AskSubmit(Spec(values::PromiseSpec{}));
+  gated_->WaitForArrivals(1);
+  coro::CancelToken token;
+  auto next = Ask(0, (*stream)->Next(2, token));
+  LoopsQuiet();
+  EXPECT_FALSE(next->answered());
+  gated_->Open();
+  EXPECT_EQ(ReasonFor(next->Take().status()), Reason::kStoreFailed);
+  EXPECT_EQ(ReasonFor(other->Take().status()), Reason::kStoreFailed);
+  EXPECT_TRUE(On(0, Close(*std::move(stream))));
+}
+
 TEST_P(JournalFailureTest, WhatIsNotDurableIsNotShown) {
   const values::FutureId promise = SubmitOk(Spec(values::PromiseSpec{}));
   core::Submit grouped = Job("echo");
