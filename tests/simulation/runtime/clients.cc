@@ -66,7 +66,7 @@ void RuntimeWorld::Act() {
 // --- Making futures --------------------------------------------------------------------------------------------------
 
 core::Submit RuntimeWorld::Job(const std::string& function, const std::string& text) {
-  const jobs::Function* found = server_->registry().Find(function);
+  const dispatch::Function* found = server_->directory().Find(function);
   values::JobSpec spec;
   spec.function = found->id;
   spec.kind = found->kind;

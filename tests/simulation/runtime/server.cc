@@ -28,7 +28,7 @@ Server::Server(const Setting& setting, std::shared_ptr<store::MemoryStore> disk,
   runtime::StoreOptions options;
   options.shards = kShards;
   options.version = "simulation";
-  absl::StatusOr<runtime::Store> opened = runtime::OpenStore(*journal_, registry_, options);
+  absl::StatusOr<runtime::Store> opened = runtime::OpenStore(*journal_, registry_, directory_, options);
   SIM_EXPECT(opened.ok(), "the store does not open: " + opened.status().ToString());
   store_ = std::make_unique<runtime::Store>(*std::move(opened));
   Open();
@@ -56,7 +56,7 @@ void Server::Open() {
     committer_ = committer.get();
     return committer;
   };
-  service_ = std::make_unique<runtime::Service>(options, registry_, std::move(loops), *setting_.pool, *setting_.clock,
+  service_ = std::make_unique<runtime::Service>(options, directory_, std::move(loops), *setting_.pool, *setting_.clock,
                                                 observer_);
   const absl::StatusOr<runtime::Recovered> recovered = service_->Recover();
   SIM_EXPECT(recovered.ok(), "what was committed is damaged: " + recovered.status().ToString());

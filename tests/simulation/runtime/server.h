@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "service/base/clock.h"
+#include "service/dispatch/directory.h"
 #include "service/executor/blocking_pool.h"
 #include "service/executor/loop.h"
 #include "service/jobs/registry.h"
@@ -34,7 +35,7 @@ class Server {
   ~Server();
 
   runtime::Service& service() { return *service_; }
-  const jobs::Registry& registry() const { return registry_; }
+  const dispatch::Directory& directory() const { return directory_; }
   store::MemoryStore& disk() { return *disk_; }
   ManualCommitter& committer() { return *committer_; }
   executor::Loop& loop(size_t index) { return *loops_[index]; }
@@ -59,6 +60,7 @@ class Server {
   const std::shared_ptr<store::MemoryStore> disk_;
   const std::unique_ptr<store::Journal> journal_;
   jobs::Registry registry_;
+  dispatch::Directory directory_;
   runtime::NullObserver observer_;
   std::unique_ptr<runtime::Store> store_;
   std::vector<std::unique_ptr<executor::Loop>> loops_;
