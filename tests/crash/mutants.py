@@ -74,15 +74,15 @@ MUTANTS = [
     # --- What the core hands out and takes back -----------------------------------------------------------------------
     Mutant(
         "request-ids-not-stored",
-        "service/core/changes.cc",
-        "  if (!cold.combinator) return;\n  const Combinator& from",
-        "  record.requests.clear();\n  if (!cold.combinator) return;\n  const Combinator& from",
+        "service/core/record/changes.cc",
+        "  for (const RequestEntry& entry : cold.requests) record.requests.push_back(RecordOf(entry));\n",
+        "",
         CRASH_TARGETS,
         CRASH,
     ),
     Mutant(
         "settle-request-id-not-stored",
-        "service/core/changes.cc",
+        "service/core/record/changes.cc",
         "  record.settle_request_id = cold.settle_request_id;\n",
         "  record.settle_request_id.clear();\n",
         CRASH_TARGETS,
@@ -90,7 +90,7 @@ MUTANTS = [
     ),
     Mutant(
         "attempt-not-raised",
-        "service/core/jobs.cc",
+        "service/core/kinds/job.cc",
         "    ++job.attempt;\n    job.start_time = base::kNever;\n",
         "    job.start_time = base::kNever;\n",
         CRASH_TARGETS,
@@ -98,7 +98,7 @@ MUTANTS = [
     ),
     Mutant(
         "at-most-once-runs-again",
-        "service/core/restore.cc",
+        "service/core/record/restoring.cc",
         "  if (future.state == State::kRunning && (once || future.cancelling > 0)) {\n",
         "  if (future.state == State::kRunning && ((once && false) || future.cancelling > 0)) {\n",
         CRASH_TARGETS,
@@ -106,7 +106,7 @@ MUTANTS = [
     ),
     Mutant(
         "cancel-of-a-running-job-forgotten",  # the built-in bodies end with the commit that records the cancel
-        "service/core/restore.cc",
+        "service/core/record/restoring.cc",
         "  if (future.state == State::kRunning && (once || future.cancelling > 0)) {\n",
         "  if (future.state == State::kRunning && once) {\n",
         ["core_test"],
@@ -114,8 +114,8 @@ MUTANTS = [
     ),
     Mutant(
         "members-not-stored",
-        "service/core/changes.cc",
-        "    sink.PutMembers(record_.id, members);\n",
+        "service/core/record/changes.cc",
+        "    sink.PutMembers(id, members);\n",
         "",
         CRASH_TARGETS,
         CRASH,
@@ -123,13 +123,13 @@ MUTANTS = [
 ]
 
 # Of the commit path, once it is there.
-COMMIT_PATH_IS_THERE = "service/runtime/committer.cc"
+COMMIT_PATH_IS_THERE = "service/runtime/journal/thread_committer.cc"
 COMMIT_PATH = [
     Mutant(
         "answers-before-the-commit",
-        "service/runtime/journaling.cc",
-        "  committed_ = std::move(held_);\n  held_.clear();\n  committer_->Submit(commit_);\n",
-        "  Release(held_);\n  committer_->Submit(commit_);\n",
+        "service/runtime/host/release.cc",
+        "  committed_ = std::move(held_);\n  held_.clear();\n  journal_.committer->Submit(commit_);\n",
+        "  LetOutAll(held_);\n  journal_.committer->Submit(commit_);\n",
         CRASH_TARGETS,
         CRASH,
     ),
