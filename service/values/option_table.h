@@ -5,15 +5,15 @@
 // It has no types of its own, so that each user says what a kind is.
 #pragma once
 
+// clang-format off
 // KEPT(name, kind, whom, most, bit, flag, shown, help): stays with the future, in values::Options and in its row.
 // SAID(name, kind, whom, flag, shown, help): heard when it is submitted; wire/convert_submit.cc deals with each.
 //   name    as in future.proto
-//   kind    Text, Words, Span (a duration, 0 if absent), MaybeSpan (one that may be absent), Execution, Durability,
-//   Flag whom    values::OptionFor: what is not meant by it is refused with it most    what it is held to: a word of
-//   options.cc, or one of the server's limits bit     in the mask of a row's options, for ever: numbers are given in
-//   order, and 10 is taken (rows/detail/form.h) flag    of the command line, with what it shows for the value, and its
-//   help
-// clang-format off
+//   kind    Text, Words, Span (a duration, 0 if absent), MaybeSpan (one that may be absent), Execution, Durability, Flag
+//   whom    values::OptionFor: what is not meant by it is refused with it
+//   most    what it is held to: a word of options.cc, or one of the server's limits
+//   bit     in the mask of a row's options, for ever: numbers are given in order, and 10 is taken (rows/detail/form.h)
+//   flag    of the command line, with what it shows for the value, and its help
 #define MUSTER_JOB_OPTIONS(KEPT, SAID)                                                                                \
   KEPT(name, Text, kAny, AtMost(kNameMax), 0, "--name", "TEXT", "A name for people; default Task-N")                  \
   KEPT(labels, Words, kAny, AsLabels(), 1, "--label", "KEY=VALUE",                                                    \
