@@ -1,4 +1,4 @@
-// What a Loop sleeps on. In the server a gRPC completion queue (service/api), in tests and the C++ client a condition
+// What a Loop sleeps on. In the server a gRPC completion queue (service/grpc), in tests and the C++ client a condition
 // variable.
 //
 // A poller delivers its own events: Poll runs on the loop's thread, takes at most one event and completes whatever
