@@ -18,10 +18,14 @@ const std::string& CancelToken::message() const {
   return rare_ != nullptr ? rare_->message : none;
 }
 
-void CancelToken::Cancel(std::string message) {
+void CancelToken::CountCancel(std::string message) {
   ++cancelling_;
   requested_.store(true, std::memory_order_release);
   rare().message = std::move(message);
+}
+
+void CancelToken::Cancel(std::string message) {
+  CountCancel(std::move(message));
   // As in asyncio.Task.cancel: whoever is suspended takes the cancel; one that was woken and has not run yet cannot, so
   // the cancel waits and replaces its result in Suspension::Resume.
   if (suspended_ == nullptr || !suspended_->suspended()) {

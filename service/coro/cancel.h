@@ -51,6 +51,8 @@ class CancelToken {
 
   // Adds one to cancelling() (semantics 9). Never runs the cancelled code: that comes from the ready list.
   void Cancel(std::string message = {});
+  // The same, but delivers nothing: what was to see the cancel has seen it, or takes it on another way.
+  void CountCancel(std::string message);
   // Takes one away, never below 0, and returns what is left. Reaching 0 withdraws a cancel that is still pending,
   // though not one that has woken its operation (semantics 9, 10).
   int Uncancel();
@@ -131,8 +133,8 @@ class Suspension {
   // As Wake, for the executor's next turn.
   void WakeNextTurn();
   absl::Status Resume();
-  // After Resume: a cancel that was pending when the operation began, and that OnCancel had answered with kForwarded, has
-  // gone nowhere after all. It is pending again.
+  // After Resume: a cancel that was pending when the operation began, and that OnCancel had answered with kForwarded,
+  // has gone nowhere after all. It is pending again.
   void GiveBackCancel() { token_.must_cancel_ = token_.cancelling_ > 0; }
 
   bool suspended() const { return waiter_ && token_.operation_ == CancelToken::Operation::kSuspended; }

@@ -21,14 +21,12 @@
 
 namespace muster::dispatch {
 
-// A running body that awaits. A cancel of its job goes on to the future that it awaits; `forwarding` is true while one
-// that the core has passed on already comes through the token.
+// A running body that awaits. A cancel of its job goes on to the future that it awaits.
 struct Awaiting {
   values::FutureId job;
   uint32_t attempt = 1;
   values::NamespaceId ns = 0;
   coro::CancelToken* token = nullptr;
-  const bool* forwarding = nullptr;
 };
 
 class Host {

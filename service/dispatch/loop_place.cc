@@ -78,8 +78,7 @@ class LoopPlace::Body final : public dispatch::Run,
   base::Instant started_{};
   bool withdrawn_ = false;
   bool said_started_ = false;
-  bool forwarding_ = false;  // a cancel that the core has passed on already goes through the token
-  bool* ended_ = nullptr;    // of RunBody, while it is on the stack
+  bool* ended_ = nullptr;  // of RunBody, while it is on the stack
   struct Recorded final : DurableWaiter {
     explicit Recorded(Body& b)
         : DurableWaiter([](coro::Runnable& self) { static_cast<Recorded&>(self).body.OnRecorded(); }), body(b) {}
@@ -185,11 +184,15 @@ void LoopPlace::Body::End(values::OutcomeRef outcome) {
 }
 
 void LoopPlace::Body::DeliverCancel(const core::CancelJob& cancel) {
-  forwarding_ = cancel.forwarded;
   // The count is the core's and could be anything; past a point more of it tells a body nothing.
   constexpr uint32_t kTimesMax = 64;
-  for (uint32_t i = 0; i < std::min(cancel.times, kTimesMax); ++i) token_.Cancel(cancel.message);
-  forwarding_ = false;
+  for (uint32_t i = 0; i < std::min(cancel.times, kTimesMax); ++i) {
+    if (cancel.counted_only) {
+      token_.CountCancel(cancel.message);
+    } else {
+      token_.Cancel(cancel.message);
+    }
+  }
 }
 
 void LoopPlace::Body::ReportProgress(double fraction, std::string message) {
@@ -240,7 +243,6 @@ coro::Task<absl::StatusOr<values::OutcomeRef>> LoopPlace::Body::Await(values::Fu
   awaiting.attempt = start.attempt;
   awaiting.ns = start.ns;
   awaiting.token = &token_;
-  awaiting.forwarding = &forwarding_;
   return host_.Await(awaiting, target);
 }
 

@@ -35,7 +35,7 @@ void World::OnWithdrawJob(const core::WithdrawJob& withdraw) {
 void World::OnCancelJob(const core::CancelJob& cancel) {
   SIM_EXPECT(bodies_.at(cancel.id).started, "a cancel for a body that does not run");
   // Of an abandoned body the thread goes on; a forwarded cancel comes through what is awaited.
-  if (cancel.abandoned || cancel.forwarded) return;
+  if (cancel.abandoned || cancel.counted_only) return;
   At(now_ + SomeTime(1), {Event::Kind::kCancel, cancel.id, 0, cancel.message, 0, 0});
 }
 

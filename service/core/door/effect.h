@@ -54,9 +54,9 @@ struct CancelJob {
   std::string message;
   uint32_t times = 1;  // how often it was asked at once: a gather cancels a duplicate as often as it stands there
   bool abandoned = false;
-  // The cancel went to the future that the body awaits (semantics 12): the body's token counts it, nothing is
-  // delivered.
-  bool forwarded = false;
+  // The cancel went to the future that the body awaits (semantics 12), or the body has been told of this one: its token
+  // counts it, nothing is delivered.
+  bool counted_only = false;
 };
 // Answer to Await.
 struct AwaitEnded {

@@ -49,12 +49,18 @@ struct Settled {
 struct Unsubscribe {
   Subscription link;
 };
+// The way that a cancel came through other shards: a walk that passes by twice is the same cancel, and one that comes
+// back to a job that it left through has gone in a circle.
+struct CancelWay {
+  uint32_t hops = 0;               // shards
+  uint64_t walk = 0;               // which cancel; 0: a new one
+  std::vector<FutureId> awaiting;  // the jobs that passed it on to what they await
+};
 // To the member's shard: cancel the target.
 struct CancelMember {
   Subscription link;
   uint32_t times = 1;  // of all so far, so that a repetition adds nothing
-  uint32_t hops = 0;   // shards it came through
-  uint64_t walk = 0;   // which cancel this is a part of, so that it ends in a circle of awaits
+  CancelWay way;
   std::string message;
 };
 

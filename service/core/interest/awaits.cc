@@ -39,7 +39,7 @@ void PassPendingCancel(Turn& turn, AwaitLink& await) {
   await.cancel_message = *std::exchange(await.pending_cancel, std::nullopt);
   const std::string message = await.cancel_message;  // whatever becomes of the await
   if (await.member == nullptr) {
-    const CancelWalk walk{message, 0, turn.walks.Next(turn.options.index), {}, {}};
+    const CancelWalk walk{message, turn.walks.Next(turn.options.index)};
     SendCancel(turn, walk, *await.job, await.count, await.target, await.remote, 1);
   } else if (CancelFuture(turn, *await.member, message)) {
     await.cancels_passed = 1;

@@ -83,7 +83,7 @@ void On(Turn& turn, CancelMember& message) {
   }
   cancels->seen = message.times;
   turn.changes.Mark(target);
-  if (!CancelFuture(turn, target, message.message, times, message.hops, message.walk)) return;
+  if (!CancelFuture(turn, target, message.message, times, message.way)) return;
   // The cancel may have made others, and moved them.
   CancelsOf(target, *link)->taken += times;
 }

@@ -27,6 +27,11 @@ void Enter(Turn& turn, CancelWalk& walk, Future& future, uint32_t times) {
   KindOf(future.kind).cancel(turn, walk, future, times);
 }
 
+bool CameThrough(const Turn& turn, const CancelWalk& walk, const Future& job) {
+  const std::vector<FutureId>& way = walk.way.awaiting;
+  return !way.empty() && std::find(way.begin(), way.end(), turn.futures.IdOf(job)) != way.end();
+}
+
 // The walk comes by a second time.
 void EnterAgain(Turn& turn, CancelWalk& walk, Future& future, uint32_t times) {
   turn.changes.Mark(future);
@@ -39,9 +44,8 @@ void EnterAgain(Turn& turn, CancelWalk& walk, Future& future, uint32_t times) {
     if (AwaitLink* await = walk.awaiting.empty() ? nullptr : walk.awaiting.back()->open_await()) {
       EndAwaitCancelled(turn, *await, walk.message);
     }
-  } else if (walk.hops > 0 && future.open_await() != nullptr) {
-    // Back from another shard: most likely a circle too, and if not, the body sees now what it would see soon.
-    EndAwaitCancelled(turn, *future.open_await(), walk.message);
+  } else if (AwaitLink* await = future.open_await(); await != nullptr && CameThrough(turn, walk, future)) {
+    EndAwaitCancelled(turn, *await, walk.message);  // a circle through other shards
   }
 }
 
@@ -89,9 +93,9 @@ void Apply(Turn& turn, core::Cancel& command) {
   turn.Emit(std::move(answer));
 }
 
-bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t times, uint32_t hops, uint64_t id) {
+bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t times, const CancelWay& way) {
   if (!IsCancellable(root)) return false;
-  CancelWalk walk{message, hops, id != 0 ? id : turn.walks.Next(turn.options.index), {}, {}};
+  CancelWalk walk{message, way.walk != 0 ? way.walk : turn.walks.Next(turn.options.index), way};
   walk.stack.push_back({&root, times, false});
   while (!walk.stack.empty()) {
     const CancelWalk::Step step = walk.stack.back();
@@ -129,15 +133,18 @@ void SendCancel(Turn& turn, const CancelWalk& walk, const Future& asker, uint32_
   cancel.link.index = index;
   cancel.link.ns = asker.ns;
   cancel.times = remote.cancels_sent;
-  cancel.hops = walk.hops + 1;
-  cancel.walk = walk.id;
+  cancel.way.hops = walk.way.hops + 1;
+  cancel.way.walk = walk.id;
+  cancel.way.awaiting = walk.way.awaiting;
+  for (const Future* job : walk.awaiting) cancel.way.awaiting.push_back(turn.futures.IdOf(*job));
+  if (asker.open_await() != nullptr) cancel.way.awaiting.push_back(turn.futures.IdOf(asker));
   cancel.message = walk.message;
   Send(turn, target.shard, std::move(cancel));
 }
 
 void SendCancelAgain(Turn& turn, Future& combinator, uint32_t at) {
   MemberLink& member = combinator.combinator().members[at];
-  const CancelWalk walk{combinator.combinator().cancel_message, 0, turn.walks.Next(turn.options.index), {}, {}};
+  const CancelWalk walk{combinator.combinator().cancel_message, turn.walks.Next(turn.options.index)};
   SendCancel(turn, walk, combinator, at, member.id, member.remote, 0);
 }
 
@@ -147,7 +154,7 @@ void CancelInner(Turn& turn, Future& combinator, const std::string& message, uin
     CancelFuture(turn, *inner.member, message, times);
     return;
   }
-  const CancelWalk walk{message, 0, turn.walks.Next(turn.options.index), {}, {}};
+  const CancelWalk walk{message, turn.walks.Next(turn.options.index)};
   SendCancel(turn, walk, combinator, 0, inner.id, inner.remote, times);
 }
 

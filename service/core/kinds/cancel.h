@@ -2,8 +2,9 @@
 //
 // A cancel spreads from a gather to its members, from a wait_for to its inner and from a job to what it awaits. It is
 // walked with a stack of its own, so that no chain is too long for it, and enters each future once, so that a lattice
-// of gathers does not multiply it. (Where CPython would come by a second time, only `cancelling` is raised again.)
-// Nobody is told of an end before the walk is over.
+// of gathers does not multiply it. (Where CPython would come by a second time, only `cancelling` is raised again: a
+// body sees one cancel once, also where another shard's part of the walk finds it running again already.) Nobody is
+// told of an end before the walk is over.
 //
 // Jobs that await each other in a circle would recurse for ever in CPython. Here the await that closes the circle ends
 // as cancelled.
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "service/core/door/command.h"
+#include "service/core/door/message.h"
 #include "service/core/futures/future.h"
 
 namespace muster::core {
@@ -30,20 +32,22 @@ class WalkIds {
   uint64_t last_ = 0;
 };
 
+inline const CancelWay kNoWay;
+
 struct CancelWalk {
   struct Step {
     Future* future;
     uint32_t times;
     bool leave;
   };
-  // A walk that has come through so many shards goes no further.
-  bool TooFar() const { return hops >= 256; }
+  // A walk that has come through so many shards, or jobs, goes to no other shard.
+  bool TooFar() const { return way.hops >= 256 || way.awaiting.size() + awaiting.size() >= 1024; }
 
   const std::string& message;
-  uint32_t hops;  // shards it came through
   uint64_t id;
-  std::vector<Step> stack;
-  std::vector<Future*> awaiting;  // the jobs on the way to here that passed it on to what they await
+  const CancelWay& way = kNoWay;  // through other shards
+  std::vector<Step> stack = {};
+  std::vector<Future*> awaiting = {};  // the jobs on the way in this shard that passed it on to what they await
 };
 
 // How often something is cancelled is a number that others name: it stops growing somewhere.
@@ -51,9 +55,9 @@ uint32_t AddTimes(uint32_t a, uint32_t b);
 uint32_t MultiplyTimes(uint32_t a, uint32_t b);
 
 void Apply(Turn& turn, core::Cancel& command);
-// What cancel() would return: false when there is nothing left to cancel. `walk` 0: a new one.
-bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t times = 1, uint32_t hops = 0,
-                  uint64_t walk = 0);
+// What cancel() would return: false when there is nothing left to cancel.
+bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t times = 1,
+                  const CancelWay& way = kNoWay);
 
 // For the kinds: the walk goes on to `target`, in this shard. False: it had nothing left to cancel.
 bool PassCancel(CancelWalk& walk, Future& target, uint32_t times);

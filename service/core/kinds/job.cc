@@ -274,7 +274,7 @@ void CountCancel(Turn& turn, Future& job, const std::string& message, uint32_t t
   counted.attempt = job.attempt;
   counted.message = message;
   counted.times = times;
-  counted.forwarded = true;
+  counted.counted_only = true;
   turn.Emit(std::move(counted));
 }
 

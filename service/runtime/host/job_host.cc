@@ -52,7 +52,6 @@ class AwaitAnswer final : public coro::Suspension, public Receiver {
     if (suspended()) Wake();
   }
   CancelReply OnCancel() override {
-    if (*awaiting_.forwarding) return CancelReply::kForwarded;
     if (std::exchange(beginning_, false)) {  // it was pending, and the core has been told of it
       deferred_ = true;
       return CancelReply::kForwarded;

@@ -269,7 +269,7 @@ class CoreTest : public testing::Test {
   void Keep(StartJob& e) { starts.push_back(e); }
   void Keep(WithdrawJob& e) { withdrawn.push_back(e.id); }
   void Keep(CancelJob& e) {
-    if (e.forwarded) {
+    if (e.counted_only) {
       forwarded.push_back(e);
       return;
     }

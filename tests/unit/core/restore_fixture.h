@@ -334,7 +334,7 @@ class RestoreTest : public testing::Test {
       } else if (auto* withdraw = std::get_if<WithdrawJob>(&effect)) {
         withdrawn.push_back(withdraw->id);
       } else if (auto* cancel = std::get_if<CancelJob>(&effect)) {
-        if (!cancel->forwarded) cancel_jobs.push_back(*cancel);
+        if (!cancel->counted_only) cancel_jobs.push_back(*cancel);
       } else if (auto* answer = std::get_if<Submitted>(&effect)) {
         submitted[answer->token] = *answer;
       } else if (auto* call = std::get_if<CallEnded>(&effect)) {

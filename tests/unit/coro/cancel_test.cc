@@ -213,4 +213,17 @@ TEST(CancelTokenDeathTest, TwoOperationsOnOneTokenAreABug) {
 }
 
 }  // namespace
+
+TEST(CancelTokenTest, WhatIsOnlyCountedWakesNothing) {  // semantics 9, 12
+  CancelToken token;
+  token.CountCancel("seen already");
+  EXPECT_EQ(token.cancelling(), 1);
+  EXPECT_TRUE(token.cancel_requested());
+  EXPECT_EQ(token.message(), "seen already");
+  EXPECT_FALSE(token.cancel_pending());
+  EXPECT_TRUE(token.TakePending().ok());
+  EXPECT_EQ(token.Uncancel(), 0);
+  EXPECT_FALSE(token.cancel_requested());
+}
+
 }  // namespace muster::coro
