@@ -83,7 +83,9 @@ absl::Status FromItemStatus(const v1::ItemStatus& item) {
     info.set_reason(v1::ErrorReason_Name(item.reason()).substr(std::string("ERROR_REASON_").size()));
     info.set_domain("muster");
     auto* any = details.add_details();
-    any->set_type_url(std::string(kTypePrefix) + "ErrorInfo");
+    std::string type(kTypePrefix);
+    type += "ErrorInfo";
+    any->set_type_url(type);
     any->set_value(info.SerializeAsString());
   }
   return FromRpcStatus(item.code(), item.message(), details.SerializeAsString());

@@ -115,7 +115,9 @@ class Buffer {
   // What it holds, it keeps as memory, unless that is more than `kept_max` bytes.
   void Clear(size_t kept_max) {
     size_ = 0;
-    if (buffer_.size() > kept_max) std::string().swap(buffer_);
+    if (buffer_.size() <= kept_max) return;
+    buffer_.clear();
+    buffer_.shrink_to_fit();
   }
 
  private:
