@@ -92,7 +92,7 @@ class Runner:
             raise Differs(text)
 
 
-def search(runner: Runner, count: int) -> List[str]:
+def search(runner: Runner, count: int, counts_are_read: bool) -> List[str]:
     """Looks at so many programs; the smallest that differs, or nothing."""
 
     @hypothesis.seed(runner.seed)
@@ -105,7 +105,7 @@ def search(runner: Runner, count: int) -> List[str]:
         report_multiple_bugs=False,
         print_blob=False,
     )
-    @given(programs())
+    @given(programs(counts_are_read))
     def all_alike(program: Program) -> None:
         runner.check(program)
 
@@ -183,8 +183,8 @@ def judge_one(runner: Runner, file: str) -> int:
     return 1 if found else 0
 
 
-def judge_generated(runner: Runner, count: int) -> int:
-    found = search(runner, count)
+def judge_generated(runner: Runner, count: int, counts_are_read: bool) -> int:
+    found = search(runner, count, counts_are_read)
     took = time.monotonic() - runner.began
     print(f"seed {runner.seed}: {runner.run} programs in {took:.0f} s ({1000 * took / max(1, runner.run):.0f} ms each), {runner.ties} of them up to a tie")
     if found:
@@ -214,7 +214,7 @@ def run(options: argparse.Namespace) -> int:
                 return judge_exported(runner, options.read)
             if options.program:
                 return judge_one(runner, options.program)
-            return judge_generated(runner, options.programs)
+            return judge_generated(runner, options.programs, counts_are_read=options.loops == 1)
         finally:
             driver.close()
 

@@ -30,8 +30,9 @@ DEPTH_MAX = 3
 class Maker:
     """Draws one program."""
 
-    def __init__(self, draw: Any) -> None:
+    def __init__(self, draw: Any, counts_are_read: bool) -> None:
         self._draw = draw
+        self.counts_are_read = counts_are_read  # bodies ask how often they were cancelled
         self.kinds: Dict[str, str] = {}  # of the driver's handles, see `named`
         self.bodies_see: List[str] = []
         self.reach: Dict[str, FrozenSet[str]] = {}  # what a cancel of it may come to
@@ -209,7 +210,8 @@ class BodyMaker:
         nap = self.sleep(12)
         if self.known and maker.chance(50):
             nap = [{"op": "await", "id": maker.one_of(self.known), "as": self.result("v")}]
-        handler: List[Any] = [{"op": "record", "what": maker.one_of(("error", "cancelling"))}]
+        told = maker.one_of(("error", "cancelling"))
+        handler: List[Any] = [{"op": "record", "what": told if maker.counts_are_read else "error"}]
         handler += self.sleep(2) if maker.chance(50) else []
         handler += [self.end()] if maker.chance(70) else []
         return [{"op": "try", "catch": maker.one_of(("cancelled", "all")), "body": nap, "except": handler}]
@@ -231,7 +233,7 @@ class BodyMaker:
             return [self.end()]
         if kind < 18:
             return self.cancel()
-        if kind == 18 and UNCANCEL_WITHDRAWS:
+        if kind == 18 and UNCANCEL_WITHDRAWS and maker.counts_are_read:
             return [{"op": "uncancel", "as": self.result("u")}]
         return self.made(kind)
 
@@ -255,7 +257,7 @@ class BodyMaker:
 
     def record(self) -> Any:
         kind = self.maker.pick(4)
-        if kind == 0:
+        if kind == 0 and self.maker.counts_are_read:
             return {"op": "record", "what": "cancelling"}
         if kind == 1:
             return {"op": "record", "what": "seconds"}
@@ -315,5 +317,5 @@ class BodyMaker:
 
 
 @st.composite
-def programs(draw: Any) -> Program:
-    return Maker(draw).program()
+def programs(draw: Any, counts_are_read: bool = True) -> Program:
+    return Maker(draw, counts_are_read).program()
