@@ -3,8 +3,8 @@
 
 #include "absl/status/status.h"
 
-#include "service/app/settings/config.h"
 #include "service/app/main.h"
+#include "service/app/settings/config.h"
 
 namespace muster::app {
 

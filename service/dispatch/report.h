@@ -15,8 +15,8 @@ using Progressed = core::JobProgress;
 
 // The last word of a run.
 using Ended = core::JobEnded;
-// The last word of a run too: the place has lost it, through no fault of the job's. Whether it ran is not known; it runs
-// again unless it may run once only (semantics 104).
+// The last word of a run too: the place has lost it, through no fault of the job's. Whether it ran is not known; it
+// runs again unless it may run once only (semantics 104).
 using Lost = core::JobLost;
 
 using Report = std::variant<Started, Progressed, Ended, Lost>;

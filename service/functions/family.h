@@ -9,8 +9,8 @@
 //     absl::Status Register(jobs::Registry& registry, const Environment& environment) const override;
 //    ...
 //
-// A folder below service/functions/ is a family. service/app/settings/families.cc lists them; the configuration, --help and the
-// reference pages of options and functions come from what they say here, and from nothing else.
+// A folder below service/functions/ is a family. service/app/settings/families.cc lists them; the configuration, --help
+// and the reference pages of options and functions come from what they say here, and from nothing else.
 //
 // Threading: before the service starts. Lifetime: what Register adds owns copies of what it needs, so a family may die
 // as soon as it has registered; the registry dies after the loops have stopped.

@@ -12,8 +12,8 @@
 #include "service/core/shard.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/random.h"
-#include "tests/support/shard_asks.h"
 #include "tests/support/record_store.h"
+#include "tests/support/shard_asks.h"
 
 namespace muster::simulation {
 

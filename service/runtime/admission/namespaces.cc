@@ -5,8 +5,8 @@
 #include "fmt/format.h"
 
 #include "service/base/reason.h"
-#include "service/values/bounds.h"
 #include "service/base/status.h"
+#include "service/values/bounds.h"
 
 namespace muster::runtime {
 namespace {

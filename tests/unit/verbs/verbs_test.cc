@@ -10,10 +10,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "service/values/bounds.h"
 #include "service/verbs/entry.h"
 #include "service/verbs/handlers.h"
 #include "service/verbs/page.h"
-#include "service/values/bounds.h"
 #include "tests/unit/runtime/service_fixture.h"
 
 namespace muster::verbs {
