@@ -10,6 +10,6 @@
 
 namespace muster::core {
 
-using namespace values;
+using namespace values;  // NOLINT(google-build-using-namespace): all of them, and those to come
 
 }  // namespace muster::core
