@@ -148,6 +148,15 @@ void Check(const Future& job) {
   }
 }
 
+CancelJob ForBody(Turn& turn, const Future& job, const std::string& message, uint32_t times) {
+  CancelJob cancel;
+  cancel.id = turn.futures.IdOf(job);
+  cancel.attempt = job.attempt;
+  cancel.message = message;
+  cancel.times = times;
+  return cancel;
+}
+
 }  // namespace
 
 const Kind kJobKind = {
@@ -269,22 +278,14 @@ void EndWhatCannotRunAgain(Turn& turn, Future& job, std::string_view because) {
 
 void CountCancel(Turn& turn, Future& job, const std::string& message, uint32_t times) {
   ColdOf(job).cancel_message = message;
-  CancelJob counted;
-  counted.id = turn.futures.IdOf(job);
-  counted.attempt = job.attempt;
-  counted.message = message;
-  counted.times = times;
+  CancelJob counted = ForBody(turn, job, message, times);
   counted.counted_only = true;
   turn.Emit(std::move(counted));
 }
 
 void CancelBody(Turn& turn, Future& job, const std::string& message, bool abandoned, uint32_t times) {
   if (!abandoned) ColdOf(job).cancel_message = message;
-  CancelJob cancel;
-  cancel.id = turn.futures.IdOf(job);
-  cancel.attempt = job.attempt;
-  cancel.message = message;
-  cancel.times = times;
+  CancelJob cancel = ForBody(turn, job, message, times);
   cancel.abandoned = abandoned;
   turn.Emit(std::move(cancel));
 }

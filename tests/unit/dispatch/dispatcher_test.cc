@@ -157,6 +157,18 @@ TEST_F(DispatcherTest, ACoroutineThatWaitsIsReportedAsStartedAndEndsByItsCancel)
   EXPECT_THAT(Reports(), ElementsAre("started 1", "ended 1 cancelled"));
 }
 
+TEST_F(DispatcherTest, ACancelThatIsOnlyCountedWakesNoBody) {  // semantics 8, 12
+  host().Start(Job("rest", 1));
+  core::CancelJob counted;
+  counted.id = Job("rest", 1).id;
+  counted.counted_only = true;
+  host().On([&](Dispatcher& dispatcher) { dispatcher.Cancel(counted); });
+  EXPECT_THAT(Reports(), ElementsAre("started 1"));
+  EXPECT_EQ(host().dispatcher().running(), 1u);
+  Cancel(1, false);
+  EXPECT_THAT(Reports(), ElementsAre("started 1", "ended 1 cancelled"));
+}
+
 TEST_F(DispatcherTest, ABodyAsksItsHost) {
   host().Start(Job("ask", 1));
   EXPECT_THAT(Reports(), ElementsAre("started 1", "progressed 1 0.5", "ended 1 awaited"));
