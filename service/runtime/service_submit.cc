@@ -46,9 +46,7 @@ coro::Task<absl::StatusOr<core::Completion>> Service::Call(core::Submit command,
     co_return answer.refusal();
   }
   if (resumed.ok() && answer.has_completion()) co_return std::move(answer.completion());
-  core::Detach detach;
-  detach.token = answer.request();
-  router.Send(shard, std::move(detach));
+  router.Detach(shard, answer.request());
   if (cancel_on_disconnect && answer.id()) {
     core::Cancel cancel;
     cancel.ns = ns;
@@ -82,9 +80,7 @@ void Service::DetachAttached(core::Token handle) {
   const Router router = impl_->Here();
   auto* call = static_cast<AttachedCall*>(router.here().requests().Find(handle));
   if (call == nullptr) return;
-  core::Detach detach;
-  detach.token = handle;
-  router.Send(call->shard(), std::move(detach));
+  router.Detach(call->shard(), handle);
   delete call;
 }
 

@@ -77,9 +77,7 @@ void AttachedCall::OnEffect(core::Effect&& effect) {
 void AttachedCall::OnDrain(const absl::Status& refusal, bool last_step) {
   if (!last_step) return;
   CallReceiver* const receiver = receiver_;
-  core::Detach detach;
-  detach.token = request_;
-  router_.Send(shard_, std::move(detach));
+  router_.Detach(shard_, request_);
   delete this;
   receiver->OnRejected(refusal);
 }

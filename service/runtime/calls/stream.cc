@@ -35,10 +35,7 @@ MergedStream::~MergedStream() {
 void MergedStream::EndPart(Part& part) {
   if (part.token == core::kNoToken) return;
   router_.here().requests().Remove(part.token);
-  core::Detach detach;
-  detach.token = part.token;
-  part.token = core::kNoToken;
-  router_.Send(part.shard, std::move(detach));
+  router_.Detach(part.shard, std::exchange(part.token, core::kNoToken));
 }
 
 coro::Task<absl::Status> MergedStream::Attach() {

@@ -43,10 +43,7 @@ void MergedWait::AttachPart(Part& part, base::Instant deadline) {
 void MergedWait::DetachPart(Part& part) {
   if (part.token == core::kNoToken) return;
   router_.here().requests().Remove(part.token);
-  core::Detach detach;
-  detach.token = part.token;
-  part.token = core::kNoToken;
-  router_.Send(part.shard, std::move(detach));
+  router_.Detach(part.shard, std::exchange(part.token, core::kNoToken));
 }
 
 bool MergedWait::SatisfiedBy(const core::WaitEnded& ended) const {

@@ -102,6 +102,13 @@ class Router {
     owner.loop().Post([&owner, shard, moved = std::move(command)]() mutable { owner.Apply(shard, std::move(moved)); });
   }
 
+  // Nobody waits for what `token` asked that shard any more.
+  void Detach(values::ShardIndex shard, core::Token token) const {
+    core::Detach detach;
+    detach.token = token;
+    Send(shard, std::move(detach));
+  }
+
   // Awaits the command's effect. `command.token` is set here.
   template <AnsweredCommand Command>
   CommandAsked<Command> Ask(values::ShardIndex shard, Command&& command) const {
