@@ -16,7 +16,7 @@ drift.tidy.COMMAND_MAY_USE = {"core", "store"}
 
 CORE = """package(default_visibility = [
     "//client/cli:__pkg__",
-    "//service/app:__pkg__",
+    "//service/app:__subpackages__",
     "//service/runtime:__pkg__",
     "//tests:__subpackages__",
 ])
@@ -30,7 +30,7 @@ cc_library(
 """
 STORE = """package(default_visibility = [
     "//client/cli:__pkg__",
-    "//service/app:__pkg__",
+    "//service/app:__subpackages__",
     "//service/runtime:__pkg__",
     "//tests:__subpackages__",
 ])
