@@ -147,9 +147,10 @@ TEST(RowRoundTripTest, TimesAtTheEndsOfTheirRangeComeBack) {
   }
 }
 
-// What is gone for good is only what no chain should have: the causes below the limit.
+// What is gone for good is only what no chain should have: the causes below the limit. A chain is freed by one destructor
+// in another, and the thread sanitizer holds 65,536 frames: 1,000 causes are some 7,000 of them.
 TEST(RowRoundTripTest, CausesAreKeptToTheirLimitAndCutBelowIt) {
-  for (const int causes : {0, 8, 9, detail::kCausesMax, detail::kCausesMax + 1, 10'000}) {
+  for (const int causes : {0, 8, 9, detail::kCausesMax, detail::kCausesMax + 1, 1'000}) {
     values::Error error;
     error.message = "the root";
     for (int at = 0; at < causes; ++at) {
