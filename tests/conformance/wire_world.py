@@ -8,7 +8,7 @@ between it and the client.
 
 import asyncio
 import datetime
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 import muster
 from muster.v1 import future_pb2
@@ -107,8 +107,21 @@ class Stage:
             raise RuntimeError(f"the clock was not advanced: {answer.decode('utf-8', 'replace')}")
 
     async def _heard(self) -> None:
-        """What the server had sent before has been read."""
+        """What the server had sent before has been read, most likely: an answer may overtake another stream's message."""
         await self._core.channel.once("GetServerInfo", pb.GetServerInfoRequest(), pb.GetServerInfoResponse)
+
+    async def _behind(self, futures: Iterable[Any]) -> bool:
+        """Whether one of these is done for the server and not yet here."""
+        here: Dict[str, Any] = {
+            one.id: one for one in futures if isinstance(one, muster.RemoteFuture) and one.id and not one.done()
+        }
+        if not here:
+            return False
+        request = pb.WaitRequest(namespace=self.client.namespace, view=future_pb2.OUTCOME_VIEW_NONE)
+        request.set.ids.extend(here)
+        request.timeout.SetInParent()  # 0: what is done by now
+        answer = await self._core.channel.once("Wait", request, pb.WaitResponse)
+        return any(not here[one.id].done() for one in answer.done)
 
     async def _settled_here(self) -> None:
         """This loop has nothing left to run, and no request of the client's is under way."""
@@ -125,14 +138,16 @@ class Stage:
             else:
                 return
 
-    async def quiet(self) -> None:
-        """Until a round of asking brings nothing new."""
+    async def quiet(self, futures: Iterable[Any]) -> None:
+        """Until a round of asking brings nothing new, and all that the server knows of these futures is known here."""
         for _ in range(ROUNDS_MAX):
             await self._heard()
             await self._settled_here()
             before = self._mark()
-            if before == self._last_mark:
-                return
+            if before == self._last_mark and not await self._behind(futures):
+                await self._settled_here()
+                if self._mark() == before:
+                    return
             self._last_mark = before
             await self._heard()  # the server has read what was sent before this
             await self.advance(0)  # and has dealt with it
@@ -171,13 +186,13 @@ class WireRun:
                 await self._note_children(pending=True)
                 left_known = True
             await stage.advance(at - self.now)
-            await stage.quiet()
+            await stage.quiet(self.handles.values())
             if at in steps:
                 trace.answers.append(await self._do(steps[at]))
-                await stage.quiet()
+                await stage.quiet(self.handles.values())
             if at in cleared:
                 self.handles[cleared[at]].cancel("cleared")
-                await stage.quiet()
+                await stage.quiet(self.handles.values())
         if not left_known:
             self._note_left()
             await self._note_children(pending=True)
@@ -233,9 +248,9 @@ class WireRun:
                 future.cancel(SOON)
             if left:
                 await self.client.cancel(*(one.id for one in left), msg=SOON)
-            await self.stage.quiet()
+            await self.stage.quiet(self.handles.values())
             await self.stage.advance(micros(10 * UNIT))
-            await self.stage.quiet()
+            await self.stage.quiet(self.handles.values())
         raise RuntimeError(f"cannot be ended: {left}")
 
     # --- the driver's steps -----------------------------------------------------------------------------------------
