@@ -26,6 +26,7 @@ struct TargetState {
   State state = State::kPending;
   OutcomeRef outcome;          // once done
   uint32_t cancels_taken = 0;  // of those that this subscriber has sent; once done
+  uint64_t cancel_walk = 0;    // the last cancel that came by before it was done, unless it came too late; once done
 };
 
 // To the member's shard: say when the target is done. Pins the target.

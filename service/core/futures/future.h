@@ -37,8 +37,8 @@ struct Cold : base::Pooled {
   std::unique_ptr<AwaitLink> await;
   std::unique_ptr<Progress> progress;
   std::vector<Token> more_calls;
-  std::string settle_request_id;
-  std::string cancel_message;  // of the last cancel of a running body: what it ends with if its next run never comes
+  values::Text settle_request_id;
+  values::Text cancel_message;  // of the last cancel of a running body: what it ends with if its next run never comes
   std::vector<RemoteCancelRecord> remote_cancels;
 };
 

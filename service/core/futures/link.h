@@ -51,6 +51,7 @@ struct Remote {
   bool subscribed = false;  // the other shard has answered
   uint32_t cancels_sent = 0;
   uint32_t cancels_taken = 0;  // known once settled
+  uint64_t walk = 0;           // the last cancel that was sent
   State state = State::kPending;
   OutcomeRef outcome;
 };

@@ -25,6 +25,12 @@ void EndAwait(Turn& turn, AwaitLink& await, Completion completion) {
   DropAwait(turn, await);
 }
 
+// The job goes on with what a cancel made of its target. Should that cancel be on its way to the job as well, through
+// other shards, it has been here: CPython would have passed it on to the target and only counted it.
+void MetWalk(Future& job, uint64_t walk) {
+  if (walk != 0) job.cancel_walk = walk;
+}
+
 // `missed`: a cancel was passed on, but too late to take. As with Task.cancel() the body then sees its own cancellation
 // instead of what the target came to.
 void EndAwaitUnless(Turn& turn, AwaitLink& await, Completion completion, bool missed) {
@@ -123,6 +129,7 @@ void RefuseAwait(Turn& turn, const core::Await& command, absl::Status refusal) {
 void AwaitTargetDone(Turn& turn, AwaitLink& await) {
   Future& target = *await.member;
   const bool missed = await.cancels_passed > 0 && target.cancel_missed;
+  MetWalk(*await.job, target.cancel_missed ? 0 : target.cancel_walk);
   EndAwaitUnless(turn, await, CompletionOf(turn, target, true), missed);
 }
 
@@ -151,7 +158,9 @@ void OnAwaitSettled(Turn& turn, AwaitLink& await, TargetState& target) {
   completion.id = await.target;
   completion.state = target.state;
   completion.outcome = std::move(target.outcome);
-  EndAwaitUnless(turn, await, std::move(completion), target.cancels_taken < await.remote.cancels_sent);
+  const bool missed = CancelsTaken(await.remote, target) < await.remote.cancels_sent;
+  MetWalk(*await.job, target.cancel_walk);
+  EndAwaitUnless(turn, await, std::move(completion), missed);
 }
 
 void EndAwaitCancelled(Turn& turn, AwaitLink& await, const std::string& message) {

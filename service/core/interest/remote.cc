@@ -28,7 +28,9 @@ TargetState StateFor(Turn& turn, const RemoteLink& link) {
   if (!target.done()) return state;
   state.outcome = CompletionOf(turn, target, true).outcome;
   const RemoteCancelRecord* cancels = CancelsOf(target, link);
-  state.cancels_taken = target.cancel_missed || cancels == nullptr ? 0 : cancels->taken;
+  if (target.cancel_missed) return state;
+  state.cancels_taken = cancels == nullptr ? 0 : cancels->taken;
+  state.cancel_walk = target.cancel_walk;
   return state;
 }
 
@@ -133,6 +135,10 @@ void On(Turn& turn, Settled& message) {
 }
 
 }  // namespace
+
+uint32_t CancelsTaken(const Remote& remote, const TargetState& target) {
+  return remote.walk != 0 && remote.walk == target.cancel_walk ? remote.cancels_sent : target.cancels_taken;
+}
 
 void OnMessage(Turn& turn, ShardMessage& message) {
   std::visit([&turn](auto& each) { On(turn, each); }, message);

@@ -61,6 +61,8 @@ void SendSettled(Turn& turn, RemoteLink& link);
 
 // --- In the subscriber's shard
 
+// How many of the cancels that were sent took. Of the last it does not matter by which way it came: it was one cancel.
+uint32_t CancelsTaken(const Remote& remote, const TargetState& target);
 void Send(Turn& turn, ShardIndex shard, ShardMessage message);
 void SubscribeTo(Turn& turn, const FutureId& target, const Future& subscriber, uint32_t index, bool relink);
 void UnsubscribeFrom(Turn& turn, const FutureId& target, const Future& subscriber, uint32_t index);

@@ -32,6 +32,15 @@ bool CameThrough(const Turn& turn, const CancelWalk& walk, const Future& job) {
   return !way.empty() && std::find(way.begin(), way.end(), turn.futures.IdOf(job)) != way.end();
 }
 
+// The walk comes by something that ended after it had been there: another shard's part of the walk came later than what
+// it did. In CPython nothing ends in the middle of a cancel, so there it is counted. False where cancel() would be.
+bool CountAfterEnd(Turn& turn, Future& future, uint32_t times) {
+  if (!KindOf(future.kind).counts_cancels) return false;
+  future.cancelling = AddTimes(future.cancelling, times);
+  turn.changes.Mark(future);
+  return true;
+}
+
 // The walk comes by a second time.
 void EnterAgain(Turn& turn, CancelWalk& walk, Future& future, uint32_t times) {
   turn.changes.Mark(future);
@@ -94,8 +103,9 @@ void Apply(Turn& turn, core::Cancel& command) {
 }
 
 bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t times, const CancelWay& way) {
-  if (!IsCancellable(root)) return false;
   CancelWalk walk{message, way.walk != 0 ? way.walk : turn.walks.Next(turn.options.index), way};
+  if (walk.Ended(root)) return CountAfterEnd(turn, root, times);
+  if (!IsCancellable(root)) return false;
   walk.stack.push_back({&root, times, false});
   while (!walk.stack.empty()) {
     const CancelWalk::Step step = walk.stack.back();
@@ -105,7 +115,7 @@ bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t
       future.on_path = false;
       if (!walk.awaiting.empty() && walk.awaiting.back() == &future) walk.awaiting.pop_back();
     } else if (future.done()) {
-      continue;
+      if (walk.Ended(future)) CountAfterEnd(turn, future, step.times);
     } else if (future.cancel_walk == walk.id) {
       EnterAgain(turn, walk, future, step.times);
     } else {
@@ -119,7 +129,8 @@ bool CancelFuture(Turn& turn, Future& root, const std::string& message, uint32_t
 }
 
 bool PassCancel(CancelWalk& walk, Future& target, uint32_t times) {
-  if (!IsCancellable(target)) return false;
+  const bool counted = walk.Ended(target) && KindOf(target.kind).counts_cancels;
+  if (!counted && !IsCancellable(target)) return false;
   walk.stack.push_back({&target, times, false});
   return true;
 }
@@ -127,6 +138,7 @@ bool PassCancel(CancelWalk& walk, Future& target, uint32_t times) {
 void SendCancel(Turn& turn, const CancelWalk& walk, const Future& asker, uint32_t index, const FutureId& target,
                 Remote& remote, uint32_t times) {
   remote.cancels_sent += times;
+  remote.walk = walk.id;
   CancelMember cancel;
   cancel.link.target = target;
   cancel.link.subscriber = turn.futures.IdOf(asker);

@@ -3,8 +3,8 @@
 // A cancel spreads from a gather to its members, from a wait_for to its inner and from a job to what it awaits. It is
 // walked with a stack of its own, so that no chain is too long for it, and enters each future once, so that a lattice
 // of gathers does not multiply it. (Where CPython would come by a second time, only `cancelling` is raised again: a
-// body sees one cancel once, also where another shard's part of the walk finds it running again already.) Nobody is
-// told of an end before the walk is over.
+// body sees one cancel once, also where another shard's part of the walk finds it running again, or done, already.)
+// Nobody is told of an end before the walk is over.
 //
 // Jobs that await each other in a circle would recurse for ever in CPython. Here the await that closes the circle ends
 // as cancelled.
@@ -42,6 +42,8 @@ struct CancelWalk {
   };
   // A walk that has come through so many shards, or jobs, goes to no other shard.
   bool TooFar() const { return way.hops >= 256 || way.awaiting.size() + awaiting.size() >= 1024; }
+  // Whether `future` has ended since this walk came by, or since it came by what it awaited.
+  bool Ended(const Future& future) const { return future.done() && future.cancel_walk == id; }
 
   const std::string& message;
   uint64_t id;

@@ -167,7 +167,7 @@ void OnAnswer(Turn& turn, MemberLink& member, TargetState& target, uint32_t dept
   if (IsDone(target.state) && !IsDone(member.remote.state)) {
     member.remote.state = target.state;
     member.remote.outcome = std::move(target.outcome);
-    member.remote.cancels_taken = target.cancels_taken;
+    member.remote.cancels_taken = CancelsTaken(member.remote, target);
   }
   if (first) {
     --combinator.unanswered;

@@ -268,7 +268,8 @@ void QueueTimedOut(Turn& turn, Future& job) {
 }
 
 void EndWhatCannotRunAgain(Turn& turn, Future& job, std::string_view because) {
-  if (job.cancelling > 0) return EndJob(turn, job, Outcome::Cancelled(job.cold ? job.cold->cancel_message : ""));
+  if (job.cancelling > 0)
+    return EndJob(turn, job, Outcome::Cancelled(job.cold ? std::string(job.cold->cancel_message) : ""));
   Error error;
   error.kind = ErrorKind::kInterrupted;
   error.type = "Interrupted";

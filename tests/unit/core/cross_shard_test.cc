@@ -508,6 +508,75 @@ TEST_P(CrossShardTest, ACancelThatComesByTwoWaysIsSeenOnce) {  // semantics 8, 1
   ExpectNothingLeft();
 }
 
+// The body was faster than the way through the other shard.
+TEST_P(CrossShardTest, ACancelThatComesByTwoWaysCountsForAJobThatHasEndedOfIt) {  // semantics 9, 12, 49
+  const FutureId job = Running(0), awaiting = Running(1);
+  const Token outer = AwaitIn(awaiting, job);
+  Deliver();
+  const Token gather = Gather(2, {job, awaiting}, true);
+  Deliver();
+  CancelOne(IdOf(gather), "all");
+  DeliverAll(2, 0);
+  End(job, Text("swallowed"));
+  DeliverAll(2, 1);
+  Deliver();
+  EXPECT_EQ(Get(job).cancelling, 2u);
+  EXPECT_EQ(awaits.at(outer).completion.outcome->value.body(), "swallowed") << "no cancel was missed";
+  EXPECT_EQ(Get(awaiting).cancelling, 1u);
+  End(awaiting, Text(""));
+  Deliver();
+  ExpectNothingLeft();
+}
+
+// What the awaited made of the cancel comes sooner than the cancel itself, which is no second one then.
+TEST_P(CrossShardTest, ACancelThatComesAfterWhatItMadeOfTheAwaitedIsOnlyCounted) {  // semantics 8, 9, 12
+  for (const bool ended : {false, true}) {
+    const FutureId job = Running(0), awaiting = Running(1), late = Promise(1);
+    const Token outer = AwaitIn(awaiting, job);
+    Deliver();
+    const Token gather = Gather(2, {job, awaiting}, true);
+    Deliver();
+    cancel_jobs.clear();
+    CancelOne(IdOf(gather), "all");
+    DeliverAll(2, 0);
+    ASSERT_EQ(cancel_jobs.size(), 1u);
+    End(job, Outcome::Cancelled("all"));
+    DeliverAll(0, 1);
+    ASSERT_TRUE(awaits.contains(outer));
+    Token inner = kNoToken;
+    if (ended) {
+      End(awaiting, Text("in peace"));
+    } else {
+      inner = AwaitIn(awaiting, late);
+    }
+    Deliver();
+    EXPECT_EQ(Get(awaiting).cancelling, 1u);
+    EXPECT_EQ(cancel_jobs.size(), 1u);
+    EXPECT_EQ(Get(late).state, State::kPending);
+    Settle(late, Text("in peace"));
+    if (!ended) {
+      EXPECT_EQ(awaits.at(inner).completion.outcome->value.body(), "in peace");
+      End(awaiting, Text("in peace"));
+    }
+    Deliver();
+    EXPECT_EQ(Get(awaiting).state, State::kSucceeded);
+    ExpectNothingLeft();
+  }
+}
+
+// Another cancel is another matter.
+TEST_P(CrossShardTest, AJobThatHasEndedCountsNoLaterCancel) {  // semantics 4
+  const FutureId job = Running(0);
+  const Token gather = Gather(2, {job, Promise(2)}, true);
+  Deliver();
+  CancelOne(job, "first");
+  End(job, Text("swallowed"));
+  CancelOne(IdOf(gather), "second");
+  Deliver();
+  EXPECT_EQ(Get(job).cancelling, 1u);
+  ExpectNothingLeft();
+}
+
 TEST_P(CrossShardTest, ACircleOverShardsIsOpenedByACancel) {
   const FutureId a = Running(0), b = Running(1), c = Running(2);
   AwaitIn(a, b);
