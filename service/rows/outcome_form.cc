@@ -176,7 +176,6 @@ Pairs ReadPairs(Reader& reader, const char* field) {
 
 }  // namespace
 
-void Write(const std::map<std::string, std::string>& texts, Writer& writer) { WritePairs(texts, writer); }
 void Write(const values::Words& words, Writer& writer) { WritePairs(words, writer); }
 
 void Write(const Payload& payload, Writer& writer) {
@@ -205,11 +204,6 @@ void Write(const Outcome& outcome, Writer& writer) {
   }
 }
 
-std::map<std::string, std::string> ReadTexts(Reader& reader, const char* field) {
-  const Pairs pairs = ReadPairs(reader, field);
-  return {pairs.begin(), pairs.end()};
-}
-
 values::Words ReadWords(Reader& reader, const char* field) {
   const Pairs pairs = ReadPairs(reader, field);
   return {pairs.begin(), pairs.end()};
@@ -225,7 +219,7 @@ Payload ReadPayload(Reader& reader, const char* field) {
   content.encoding = reader.OneOf(mask >> kEncodingShift & kEncodingMask, values::Encoding::kJson, field);
   content.body = reader.Text(field);
   if (mask & kContentType) content.content_type = reader.Text(field);
-  if (mask & kMetadata) content.metadata = ReadTexts(reader, field);
+  if (mask & kMetadata) content.metadata = ReadWords(reader, field);
   return Payload(std::move(content));
 }
 

@@ -35,15 +35,11 @@ Payload Payload::Text(std::string body) {
 }
 
 const std::string& Payload::body() const { return content ? content->body : EmptyContent().body; }
-const std::string& Payload::content_type() const {
-  return content ? content->content_type : EmptyContent().content_type;
-}
+std::string_view Payload::content_type() const { return content ? content->content_type.view() : std::string_view(); }
 
 size_t Payload::ByteSize() const {
   if (!content) return 0;
-  size_t size = content->body.size() + content->content_type.size();
-  for (const auto& [key, value] : content->metadata) size += key.size() + value.size();
-  return size;
+  return content->body.size() + content->content_type.size() + content->metadata.bytes();
 }
 
 size_t ByteSize(const Error& error) {

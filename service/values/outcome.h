@@ -3,13 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "service/base/block_pool.h"
 #include "service/values/id.h"
+#include "service/values/text.h"
+#include "service/values/words.h"
 
 namespace muster::values {
 
@@ -25,8 +27,8 @@ struct Payload {
   struct Content {
     Encoding encoding = Encoding::kNone;
     std::string body;
-    std::string content_type;
-    std::map<std::string, std::string> metadata;
+    values::Text content_type;
+    Words metadata;
   };
   // Null is the empty payload.
   std::shared_ptr<const Content> content;
@@ -39,7 +41,7 @@ struct Payload {
 
   Encoding encoding() const { return content ? content->encoding : Encoding::kNone; }
   const std::string& body() const;
-  const std::string& content_type() const;
+  std::string_view content_type() const;
   // What the payload counts for against quotas.
   size_t ByteSize() const;
 };

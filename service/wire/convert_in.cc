@@ -106,8 +106,8 @@ absl::StatusOr<bool> ToView(int given) {
 absl::StatusOr<values::Payload> ToPayload(pb::Payload& given, const values::Limits& limits, const Path& field) {
   values::Payload::Content content;
   MUSTER_RETURN_IF_ERROR(CheckText(given.content_type(), values::kContentTypeMax, Path(field, "content_type")));
-  content.content_type = std::move(*given.mutable_content_type());
-  for (auto& [key, value] : *given.mutable_metadata()) content.metadata.emplace(key, std::move(value));
+  content.content_type = given.content_type();
+  content.metadata = values::Words(given.metadata().begin(), given.metadata().end());
   switch (given.body_case()) {
     case pb::Payload::kData:
       content.encoding = values::Encoding::kBytes;

@@ -156,7 +156,7 @@ google::protobuf::Duration FromDuration(base::Duration duration) {
 bool FromPayload(const values::Payload& payload, int level, pb::Payload& out) {
   if (payload.content == nullptr) return true;
   const values::Payload::Content& content = *payload.content;
-  out.set_content_type(content.content_type);
+  out.set_content_type(std::string(content.content_type));
   for (const auto& [key, value] : content.metadata) (*out.mutable_metadata())[key] = value;
   switch (content.encoding) {
     case values::Encoding::kNone:

@@ -1,9 +1,6 @@
 // Payloads, errors and outcomes: what several kinds of rows contain.
 #pragma once
 
-#include <map>
-#include <string>
-
 #include "service/rows/detail/reader.h"
 #include "service/rows/detail/writer.h"
 #include "service/values/outcome.h"
@@ -11,12 +8,10 @@
 
 namespace muster::rows::detail {
 
-void Write(const std::map<std::string, std::string>& texts, Writer& writer);
 void Write(const values::Words& words, Writer& writer);
 void Write(const values::Payload& payload, Writer& writer);
 void Write(const values::Outcome& outcome, Writer& writer);
 
-std::map<std::string, std::string> ReadTexts(Reader& reader, const char* field);
 values::Words ReadWords(Reader& reader, const char* field);
 values::Payload ReadPayload(Reader& reader, const char* field);
 // Null when the reader is no longer ok.

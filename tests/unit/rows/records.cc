@@ -167,7 +167,7 @@ values::Payload RandomRecords::Payload() {
   content.encoding = static_cast<values::Encoding>(Below(4));
   content.body = Text();
   content.content_type = Text();
-  content.metadata = Texts();
+  content.metadata = Words();
   return values::Payload(std::move(content));
 }
 

@@ -147,8 +147,8 @@ TEST(RowRoundTripTest, TimesAtTheEndsOfTheirRangeComeBack) {
   }
 }
 
-// What is gone for good is only what no chain should have: the causes below the limit. A chain is freed by one destructor
-// in another, and the thread sanitizer holds 65,536 frames: 1,000 causes are some 7,000 of them.
+// What is gone for good is only what no chain should have: the causes below the limit. A chain is freed by one
+// destructor in another, and the thread sanitizer holds 65,536 frames: 1,000 causes are some 7,000 of them.
 TEST(RowRoundTripTest, CausesAreKeptToTheirLimitAndCutBelowIt) {
   for (const int causes : {0, 8, 9, detail::kCausesMax, detail::kCausesMax + 1, 1'000}) {
     values::Error error;

@@ -419,7 +419,7 @@ values::Payload AnyPayload(Random& random) {
     content.body = std::string(random() % (OneIn(5, random) ? 20'000 : 200), 'b');
   }
   if (OneIn(4, random)) content.content_type = "image/png";
-  if (OneIn(8, random)) content.metadata.emplace("key", "value");
+  if (OneIn(8, random)) content.metadata["key"] = "value";
   return values::Payload(std::move(content));
 }
 
