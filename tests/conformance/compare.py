@@ -3,6 +3,9 @@
 What happens at one instant has no order that both worlds must keep. Two rules follow, and README.md gives the reasons:
 which members a wait sees of those that end at the very instant at which it ends, and whose failure a gather passes on
 when several members fail at one instant. After the second the program is compared no further (`first_tie`).
+
+With several loops one cancel may come to a job by ways of different length, and the job may have ended before the last:
+there `cancelling` may be less than asyncio's, but not 0 instead of more, and never more.
 """
 
 import math
@@ -29,7 +32,7 @@ def first_tie(program: Program, local: Trace) -> float:
     return tie
 
 
-def differences(program: Program, local: Trace, wire: Trace) -> List[str]:
+def differences(program: Program, local: Trace, wire: Trace, counts_are_exact: bool = True) -> List[str]:
     """A line for each; none when the wire did as asyncio does."""
     found: List[str] = []
     tie = first_tie(program, local)
@@ -50,7 +53,9 @@ def differences(program: Program, local: Trace, wire: Trace) -> List[str]:
         check(f"{name} ended", (fate.state, fate.ended), (other.state, other.ended))
         check(f"{name} came to", fate.outcome, other.outcome)
         if fate.cancelling is not None:
-            check(f"{name}'s cancelling count", fate.cancelling, other.cancelling)
+            low_enough = other.cancelling is not None and min(1, fate.cancelling) <= other.cancelling <= fate.cancelling
+            if counts_are_exact or not low_enough:
+                check(f"{name}'s cancelling count", fate.cancelling, other.cancelling)
         if name in local.waits and name in wire.waits:
             compare_waits(check, program, name, local, wire)
     return found
