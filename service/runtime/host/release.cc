@@ -1,5 +1,6 @@
 #include "service/runtime/host/release.h"
 
+#include <iterator>
 #include <utility>
 
 #include "service/base/failpoint.h"
@@ -29,6 +30,13 @@ void Release::WhenDurable(DurableWaiter& waiter) {
 }
 
 void Release::EndTurn() {
+  if (std::exchange(written_, false)) {
+    committing_ = false;
+    durable_batch_ = batch_;
+    MoveTo(durable_, committed_);
+    ScheduleRelease();
+  }
+  // The next one is under way before anybody is told of that one: the disk does not wait for them.
   if (!committing_ && (!changed_.empty() || !held_.empty())) Seal();
 }
 
@@ -42,38 +50,48 @@ void Release::Seal() {
   changed_.clear();
   if (commit_.batch.empty()) {
     // All of it came and went within the turn. Those who wait hear of it between coroutines, as ever.
-    if (elided_.empty() && !held_.empty()) loop_.Schedule(release_soon_);
-    for (Held& held : held_) elided_.push_back(std::move(held));
-    held_.clear();
+    if (!held_.empty()) ScheduleRelease();
+    MoveTo(elided_, held_);
     return SayClosedIfDurable();
   }
   batch_ = batch;
   base::Failpoint("commit.sealed");
   committing_ = true;
-  committed_ = std::move(held_);
-  held_.clear();
+  MoveTo(committed_, held_);
   journal_.committer->Submit(commit_);
 }
 
 void Release::OnWritten() {
-  committing_ = false;
-  if (!commit_.status.ok()) {
-    journal_.on_failure();
-    return SayClosedIfDurable();  // whoever closes the journal may have begun to wait after the failure was known
+  if (commit_.status.ok()) {
+    written_ = true;
+    return;
   }
-  durable_batch_ = batch_;
-  std::vector<Held> released = std::move(committed_);
-  committed_.clear();
-  // The next one is under way before anybody is told of this one: the disk does not wait for them.
-  EndTurn();
-  base::Failpoint("commit.released");
-  LetOutAll(released);
+  committing_ = false;
+  journal_.on_failure();
+  SayClosedIfDurable();  // whoever closes the journal may have begun to wait after the failure was known
+}
+
+void Release::ScheduleRelease() {
+  if (!std::exchange(release_scheduled_, true)) loop_.Schedule(release_soon_);
+}
+
+void Release::OnReleaseSoon() {
+  release_scheduled_ = false;
+  if (!durable_.empty()) base::Failpoint("commit.released");
+  LetOutAll(durable_);
+  LetOutAll(elided_);
   SayClosedIfDurable();
 }
 
+void Release::MoveTo(std::vector<Held>& to, std::vector<Held>& from) {
+  if (to.empty()) return to.swap(from);
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  from.clear();
+}
+
 void Release::LetOutAll(std::vector<Held>& held) {
-  std::vector<Held> released = std::move(held);
-  held.clear();
+  std::vector<Held> released;
+  released.swap(held);
   const bool outermost = !std::exchange(releasing_, true);
   const size_t half = released.size() / 2;
   for (size_t at = 0; at < released.size(); ++at) {
@@ -85,6 +103,8 @@ void Release::LetOutAll(std::vector<Held>& held) {
     }
   }
   if (outermost) releasing_ = false;
+  released.clear();
+  if (held.empty() && released.capacity() <= kKeptMax) held.swap(released);
 }
 
 void Release::Freeze(const absl::Status& refusal) {

@@ -2,8 +2,10 @@
 // then is durable.
 //
 // At the end of a turn the changes of all the loop's shards become one batch; one batch is under way at a time, and
-// what is decided meanwhile gathers for the next. So the submit and the outcome of a short job share a commit, and
-// nobody ever sees what a crash could take back. Without a journal everything is let out at once.
+// what is decided meanwhile gathers for the next. Also when a batch comes home the next one waits for the turn's end:
+// in the middle of a turn there are jobs whose bodies have not run yet, and each would be written twice. So the submit
+// and the outcome of a short job share a commit, and nobody ever sees what a crash could take back. Without a journal
+// everything is let out at once.
 //
 // Threading: its loop's thread, but for the constructor. Lifetime: outlives what runs on the loop.
 #pragma once
@@ -40,7 +42,9 @@ class Release {
 
   bool journaled() const { return journal_.committer != nullptr; }
   // Whether something has happened here that is not durable.
-  bool Undurable() const { return committing_ || releasing_ || !changed_.empty() || !elided_.empty(); }
+  bool Undurable() const {
+    return committing_ || releasing_ || !changed_.empty() || !durable_.empty() || !elided_.empty();
+  }
   // Nothing changes any more: the shards refuse, and nothing is recorded but what was under way.
   bool frozen() const { return frozen_; }
 
@@ -83,11 +87,7 @@ class Release {
   class ReleaseSoon final : public coro::Runnable {
    public:
     explicit ReleaseSoon(Release& r)
-        : Runnable([](coro::Runnable& self) {
-            auto& release = static_cast<ReleaseSoon&>(self).release_;
-            release.LetOutAll(release.elided_);
-            release.SayClosedIfDurable();
-          }),
+        : Runnable([](coro::Runnable& self) { static_cast<ReleaseSoon&>(self).release_.OnReleaseSoon(); }),
           release_(r) {}
 
    private:
@@ -100,8 +100,16 @@ class Release {
   void EndTurn();
   void Seal();
   void OnWritten();
+  // Unless it is on its way already.
+  void ScheduleRelease();
+  void OnReleaseSoon();
   void LetOutAll(std::vector<Held>& held);
+  static void MoveTo(std::vector<Held>& to, std::vector<Held>& from);
   void SayClosedIfDurable();
+
+  // What each of the lists below keeps room for, some megabytes at most: the next batch holds about as much again, and
+  // memory of that size would come new from the system each time.
+  static constexpr size_t kKeptMax = 1 << 14;
 
   executor::Loop& loop_;
   LoopShards& shards_;
@@ -111,8 +119,10 @@ class Release {
   OwnCommit commit_{*this};
   ReleaseSoon release_soon_{*this};
   bool committing_ = false;
+  bool written_ = false;    // the batch under way has come home; the turn's end takes note of it
   bool releasing_ = false;  // what comes up meanwhile queues behind
-  bool closed_ = false;     // nothing is recorded any more
+  bool release_scheduled_ = false;
+  bool closed_ = false;  // nothing is recorded any more
   bool failed_ = false;
   bool frozen_ = false;
   uint64_t batch_ = 0;                       // the last that was handed over
@@ -120,7 +130,8 @@ class Release {
   std::vector<values::ShardIndex> changed_;  // shards with changes that no batch has taken
   std::vector<Held> held_;                   // until the next batch is durable
   std::vector<Held> committed_;              // until the one under way is
-  std::vector<Held> elided_;                 // of batches that had nothing to write: let out in the next turn
+  std::vector<Held> durable_;                // of the batch that came home: let out in the next turn
+  std::vector<Held> elided_;                 // of batches that had nothing to write: after those
   std::function<void()> when_closed_;
 };
 
