@@ -209,7 +209,10 @@ absl::Status RunStream::Submit(const wire::RunItem& given, int index) {
                                   fmt::format("{} is in flight already; give each item its own", given.tag)));
     return absl::OkStatus();
   }
-  if (!session_.empty()) context_.request_id = fmt::format("{}/{}", session_, given.tag);
+  if (!session_.empty()) {
+    const fmt::format_int tag(given.tag);
+    context_.request_id.assign(session_).append(1, '/').append(tag.data(), tag.size());
+  }
   if (given.plain()) {
     Start(place->second, given.tag, wire::PlainCall(context_, *given.spec.function, wire::InputOf(given.spec)),
           defaults_.cancel_on_disconnect());
