@@ -223,7 +223,7 @@ coro::Task<absl::StatusOr<values::FutureId>> LoopPlace::Body::Submit(jobs::Child
   command.ns_tag = start.id.ns_tag;
   command.spec = std::move(spec);
   if (call.options.metadata.empty()) call.options.metadata = metadata();
-  command.options = std::make_unique<values::Options>(std::move(call.options));
+  command.options = values::MakeOptions(std::move(call.options));
   return host_.Submit(std::move(command));
 }
 

@@ -8,7 +8,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -61,6 +63,10 @@ struct Options : base::Pooled {
 
   friend bool operator==(const Options& a, const Options& b);
 };
+
+inline std::shared_ptr<Options> MakeOptions(Options options = {}) {
+  return std::allocate_shared<Options>(base::PoolAllocator<Options>(), std::move(options));
+}
 
 // Of what an option is meant: of any future, of jobs, of the bodies of jobs (others may say it, and it means nothing),
 // of what somebody stays attached to.

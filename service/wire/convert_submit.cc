@@ -166,7 +166,7 @@ absl::Status ToOptions(const SubmitContext& context, const pb::FutureOptions& gi
                        "in a session the request id is made of session and tag; leave it out");
   }
   if (AllDefault(given) && context.request_id.empty()) return absl::OkStatus();
-  auto options = std::make_unique<values::Options>();
+  auto options = values::MakeOptions();
   MUSTER_RETURN_IF_ERROR(TakeKept(given, field, *options));
   if (!context.request_id.empty()) options->request_id = context.request_id;
   MUSTER_RETURN_IF_ERROR(values::CheckOptions(*options, context.limits, field));
@@ -292,7 +292,7 @@ core::Submit PlainCall(const SubmitContext& context, const dispatch::Function& f
   job.kind = function.kind;
   job.input = std::move(input);
   if (context.request_id.empty()) return command;
-  command.options = std::make_unique<values::Options>();
+  command.options = values::MakeOptions();
   command.options->request_id = context.request_id;
   command.spec_hash = HashBytes(PlainSpecBytes(function.name, job.input));  // as HashOf has it
   command.drop_when_delivered = false;

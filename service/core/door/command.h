@@ -24,7 +24,7 @@ struct Submit {
   NamespaceId ns = 0;
   uint16_t ns_tag = 0;
   FutureSpec spec;
-  std::unique_ptr<Options> options;  // null: all defaults
+  std::shared_ptr<Options> options;  // null: all defaults. By MakeOptions, as they are kept
   uint64_t spec_hash = 0;            // compared when a request id comes again
   base::Duration retention = kRetentionDefault;
   // Call: besides Submitted, `CallEnded` with this token follows once the future is done.

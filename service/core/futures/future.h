@@ -39,7 +39,7 @@ struct Cold : base::Pooled {
   std::vector<Token> more_calls;
   values::Text settle_request_id;
   values::Text cancel_message;  // of the last cancel of a running body: what it ends with if its next run never comes
-  std::vector<RemoteCancelRecord> remote_cancels;
+  std::unique_ptr<std::vector<RemoteCancelRecord>> remote_cancels;  // null unless another shard has cancelled it
 };
 
 // Its timer is one at a time: delay, queue timeout, run timeout, wait_for's timeout and grace, at last the retention.

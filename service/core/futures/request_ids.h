@@ -5,8 +5,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +15,7 @@
 #include "service/base/intrusive_list.h"
 #include "service/core/door/effect.h"
 #include "service/core/futures/timer.h"
+#include "service/values/text.h"
 
 namespace muster::core {
 
@@ -24,15 +23,15 @@ struct Future;
 
 // Its timer is the window.
 struct RequestEntry : ShardTimer, base::Pooled {
-  RequestEntry(NamespaceId n, std::string id) : ShardTimer(Of::kRequest), ns(n), request_id(std::move(id)) {}
+  RequestEntry(NamespaceId n, std::string_view id) : ShardTimer(Of::kRequest), ns(n), request_id(id) {}
 
   const NamespaceId ns;
-  const std::string request_id;
+  const values::Text request_id;
   base::ListHook hook;       // among the entries of `future`
   Future* future = nullptr;  // null once it is gone: the window runs
   FutureId id;
   // For a shield of a future that was done and lives elsewhere (semantics 55): what to answer, as it is not held here.
-  std::optional<Completion> elsewhere;
+  std::unique_ptr<const Completion> elsewhere;
   uint64_t spec_hash = 0;
   base::Duration window{0};
   bool stored = false;  // it has a row of its own
@@ -43,32 +42,40 @@ class RequestIds {
   // Null when the request id is not known.
   RequestEntry* Find(NamespaceId ns, std::string_view request_id);
   // The request id must not be known.
-  RequestEntry& Add(NamespaceId ns, const std::string& request_id);
+  RequestEntry& Add(NamespaceId ns, std::string_view request_id);
   // The entry's timer must not be armed.
   void Erase(RequestEntry& entry);
   size_t size() const { return entries_.size(); }
 
  private:
-  // Entries are found by what they hold, so that no text is kept twice.
-  using Key = std::pair<NamespaceId, std::string_view>;
-  static Key KeyOf(const Key& key) { return key; }
-  static Key KeyOf(const std::unique_ptr<RequestEntry>& entry) { return {entry->ns, entry->request_id}; }
+  // Entries are found by what they hold, so that no text is kept twice. Their hashes lie beside them: neither to grow
+  // the set nor to pass by another entry does it read what lies elsewhere in memory.
+  struct Slot {
+    size_t hash;
+    std::unique_ptr<RequestEntry> entry;
+  };
+  struct Key {
+    Key(NamespaceId n, std::string_view id) : ns(n), request_id(id), hash(absl::HashOf(n, id)) {}
+    NamespaceId ns;
+    std::string_view request_id;
+    size_t hash;
+  };
   struct Hash {
     using is_transparent = void;
     template <typename T>
     size_t operator()(const T& of) const {
-      return absl::Hash<Key>()(KeyOf(of));
+      return of.hash;
     }
   };
   struct Equal {
     using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-      return KeyOf(a) == KeyOf(b);
+    bool operator()(const Slot& a, const Key& b) const {
+      return a.hash == b.hash && a.entry->ns == b.ns && a.entry->request_id == b.request_id;
     }
+    bool operator()(const Slot& a, const Slot& b) const { return a.entry == b.entry; }
   };
 
-  absl::flat_hash_set<std::unique_ptr<RequestEntry>, Hash, Equal> entries_;
+  absl::flat_hash_set<Slot, Hash, Equal> entries_;
 };
 
 }  // namespace muster::core

@@ -14,8 +14,8 @@ namespace {
 
 // Cancels are counted with the future, not with the link, so that the count survives a crash as the future does.
 RemoteCancelRecord* CancelsOf(Future& target, const RemoteLink& link) {
-  if (!target.cold) return nullptr;
-  for (RemoteCancelRecord& cancels : target.cold->remote_cancels) {
+  if (!target.cold || !target.cold->remote_cancels) return nullptr;
+  for (RemoteCancelRecord& cancels : *target.cold->remote_cancels) {
     if (cancels.subscriber == link.subscriber && cancels.index == link.index) return &cancels;
   }
   return nullptr;
@@ -60,8 +60,8 @@ void On(Turn& turn, Subscribe& message) {
 void On(Turn& turn, Unsubscribe& message) {
   RemoteLink* const link = turn.interest.remotes.Find(message.link);
   if (link == nullptr) return;
-  if (Future* target = link->member; target != nullptr && target->cold) {
-    std::erase_if(target->cold->remote_cancels, [&](const RemoteCancelRecord& cancels) {
+  if (Future* target = link->member; target != nullptr && target->cold && target->cold->remote_cancels) {
+    std::erase_if(*target->cold->remote_cancels, [&](const RemoteCancelRecord& cancels) {
       return cancels.subscriber == link->subscriber && cancels.index == link->index;
     });
   }
@@ -81,7 +81,9 @@ void On(Turn& turn, CancelMember& message) {
     RemoteCancelRecord fresh;
     fresh.subscriber = link->subscriber;
     fresh.index = link->index;
-    cancels = &ColdOf(target).remote_cancels.emplace_back(fresh);
+    std::unique_ptr<std::vector<RemoteCancelRecord>>& all = ColdOf(target).remote_cancels;
+    if (!all) all = std::make_unique<std::vector<RemoteCancelRecord>>();
+    cancels = &all->emplace_back(fresh);
   }
   cancels->seen = message.times;
   turn.changes.Mark(target);

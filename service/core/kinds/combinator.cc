@@ -79,7 +79,7 @@ void AnswerShieldOfDone(Turn& turn, Future& shield) {
   while (RequestEntry* entry = shield.cold->requests.PopFront()) {
     entry->future = nullptr;
     entry->id = inner.id;
-    entry->elsewhere = completion;
+    entry->elsewhere = std::make_unique<const Completion>(completion);
     turn.timers.Add(*entry, base::Later(turn.now, entry->window));
     turn.changes.Mark(*entry);
   }

@@ -18,7 +18,7 @@ namespace {
 // semantics 55: the answer is the inner itself.
 void AnswerWithInner(Turn& turn, Submit& command, Future& inner) {
   if (command.options && !command.options->request_id.empty()) {
-    Remember(turn, command, std::string(command.options->request_id), command.options->request_id_ttl, inner);
+    Remember(turn, command, command.options->request_id, command.options->request_id_ttl, inner);
     turn.changes.Mark(inner);
   }
   AnswerSubmit(turn, inner, command.token, command.attach, false);

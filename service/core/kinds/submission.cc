@@ -1,6 +1,7 @@
 #include "service/core/kinds/submission.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -44,7 +45,7 @@ void AnswerElsewhere(Turn& turn, const Submit& command, const RequestEntry& entr
 
 bool AnswerRepeated(Turn& turn, Submit& command) {
   if (!command.options || command.options->request_id.empty()) return false;
-  const std::string request_id(command.options->request_id);
+  const std::string_view request_id = command.options->request_id;
   RequestEntry* entry = turn.requests.Find(command.ns, request_id);
   if (entry == nullptr) {
     const bool full = turn.requests.size() >= turn.options.request_ids_max;
@@ -77,7 +78,7 @@ bool AnswerRepeated(Turn& turn, Submit& command) {
   return true;
 }
 
-void Remember(Turn& turn, const Submit& command, const std::string& request_id, base::Duration ttl, Future& future) {
+void Remember(Turn& turn, const Submit& command, std::string_view request_id, base::Duration ttl, Future& future) {
   RequestEntry& entry = turn.requests.Add(command.ns, request_id);
   entry.future = &future;
   entry.id = turn.futures.IdOf(future);
@@ -92,10 +93,9 @@ Future& NewFuture(Turn& turn, Submit& command, FutureKind kind) {
   future.drop_when_delivered = command.attach && command.drop_when_delivered;
   if (command.options) {
     future.bytes += static_cast<int64_t>(values::ByteSize(*command.options));
-    future.options = std::shared_ptr<const Options>(std::move(command.options));
+    future.options = std::move(command.options);
     const Options& options = *future.options;
-    if (!options.request_id.empty())
-      Remember(turn, command, std::string(options.request_id), options.request_id_ttl, future);
+    if (!options.request_id.empty()) Remember(turn, command, options.request_id, options.request_id_ttl, future);
   }
   return future;
 }

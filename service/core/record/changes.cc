@@ -49,7 +49,7 @@ void Fill(const FutureId& id, const Future& future, FutureRecord& record) {
   const Cold& cold = *future.cold;
   record.cancel_message = cold.cancel_message;
   record.settle_request_id = cold.settle_request_id;
-  record.remote_cancels = cold.remote_cancels;
+  record.remote_cancels = cold.remote_cancels ? *cold.remote_cancels : std::vector<RemoteCancelRecord>();
   for (const RequestEntry& entry : cold.requests) record.requests.push_back(RecordOf(entry));
   if (cold.combinator) FillCombinator(future, record.combinator.emplace());
 }

@@ -82,7 +82,9 @@ void Restoring::TakeCold(Turn& turn, Future& future, const FutureRecord& record)
   }
   if (!record.cancel_message.empty()) ColdOf(future).cancel_message = record.cancel_message;
   if (!record.settle_request_id.empty()) ColdOf(future).settle_request_id = record.settle_request_id;
-  if (!record.remote_cancels.empty()) ColdOf(future).remote_cancels = record.remote_cancels;
+  if (!record.remote_cancels.empty()) {
+    ColdOf(future).remote_cancels = std::make_unique<std::vector<RemoteCancelRecord>>(record.remote_cancels);
+  }
   for (const RequestRecord& request : record.requests) {
     if (turn.requests.Find(request.ns, request.request_id) != nullptr) {
       SayDamaged(turn, future, fmt::format("its request id \"{}\" belongs to another one", request.request_id));
@@ -155,7 +157,7 @@ absl::Status Restoring::Take(Turn& turn, const RequestRecord& record) {
     completion.id = record.id;
     completion.state = record.elsewhere_state;
     completion.outcome = record.elsewhere_outcome;
-    entry.elsewhere = std::move(completion);
+    entry.elsewhere = std::make_unique<const Completion>(std::move(completion));
   }
   turn.timers.Add(entry, record.expire_time);
   return absl::OkStatus();
