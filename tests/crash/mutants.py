@@ -128,7 +128,7 @@ COMMIT_PATH = [
     Mutant(
         "answers-before-the-commit",
         "service/runtime/host/release.cc",
-        "  committed_ = std::move(held_);\n  held_.clear();\n  journal_.committer->Submit(commit_);\n",
+        "  MoveTo(committed_, held_);\n  journal_.committer->Submit(commit_);\n",
         "  LetOutAll(held_);\n  journal_.committer->Submit(commit_);\n",
         CRASH_TARGETS,
         CRASH,

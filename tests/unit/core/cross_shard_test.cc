@@ -577,6 +577,32 @@ TEST_P(CrossShardTest, AJobThatHasEndedCountsNoLaterCancel) {  // semantics 4
   ExpectNothingLeft();
 }
 
+// A walk keeps the jobs that it came through, and that is bounded: past the bound the await ends here instead.
+TEST_P(CrossShardTest, ACancelThatCameThroughTooManyJobsEndsTheAwait) {
+  const auto chain_in = [&](int shard, const FutureId& end, Token& last) {
+    FutureId next = end;
+    for (int at = 0; at < 600; ++at) {
+      const FutureId job = Running(shard);
+      const Token await = AwaitIn(job, next);
+      if (at == 0) last = await;
+      next = job;
+    }
+    return next;
+  };
+  const FutureId far = Running(2);
+  Token first_left = 0, second_left = 0;
+  const FutureId middle = chain_in(1, far, second_left);
+  const FutureId head = chain_in(0, middle, first_left);
+  Deliver();
+  CancelOne(head, "long");
+  Deliver();
+  EXPECT_FALSE(awaits.contains(first_left)) << "600 jobs are not too many";
+  ASSERT_TRUE(awaits.contains(second_left));
+  EXPECT_EQ(awaits.at(second_left).completion.outcome->error->message, "long");
+  EXPECT_EQ(Get(far).cancelling, 0u);
+  EXPECT_EQ(Get(middle).cancelling, 1u);
+}
+
 TEST_P(CrossShardTest, ACircleOverShardsIsOpenedByACancel) {
   const FutureId a = Running(0), b = Running(1), c = Running(2);
   AwaitIn(a, b);
