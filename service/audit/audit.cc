@@ -1,5 +1,6 @@
 #include "service/audit/audit.h"
 
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>

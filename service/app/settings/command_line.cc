@@ -1,5 +1,6 @@
 #include "service/app/settings/command_line.h"
 
+#include <map>
 #include <utility>
 
 #include <CLI/CLI.hpp>

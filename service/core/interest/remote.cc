@@ -119,7 +119,7 @@ Subscriber FindSubscriber(Turn& turn, const Subscription& of) {
 void SayUnwanted(Turn& turn, const Subscription& of) {
   Unsubscribe unsubscribe;
   unsubscribe.link = of;
-  Send(turn, of.target.shard, std::move(unsubscribe));
+  Send(turn, of.target.shard, unsubscribe);
 }
 
 void On(Turn& turn, Subscribed& message) {
@@ -170,7 +170,7 @@ void SubscribeTo(Turn& turn, const FutureId& target, const Future& subscriber, u
   subscribe.link.index = index;
   subscribe.link.ns = subscriber.ns;
   subscribe.relink = relink;
-  Send(turn, target.shard, std::move(subscribe));
+  Send(turn, target.shard, subscribe);
 }
 
 void UnsubscribeFrom(Turn& turn, const FutureId& target, const Future& subscriber, uint32_t index) {
@@ -179,7 +179,7 @@ void UnsubscribeFrom(Turn& turn, const FutureId& target, const Future& subscribe
   unsubscribe.link.subscriber = turn.futures.IdOf(subscriber);
   unsubscribe.link.index = index;
   unsubscribe.link.ns = subscriber.ns;
-  Send(turn, target.shard, std::move(unsubscribe));
+  Send(turn, target.shard, unsubscribe);
 }
 
 }  // namespace muster::core

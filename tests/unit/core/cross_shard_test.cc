@@ -1,6 +1,7 @@
 // Combinators and awaits whose members live in another shard. Messages wait in queues until a test lets them through,
 // each once or twice.
 #include <deque>
+#include <map>
 
 #include "tests/unit/core/core_fixture.h"
 

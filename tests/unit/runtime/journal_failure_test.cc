@@ -1,4 +1,6 @@
 // The disk fails: nobody is told what is not so, everybody is told something, and what was acknowledged is there again.
+#include <map>
+
 #include "tests/unit/runtime/durable_fixture.h"
 
 namespace muster::runtime {

@@ -1,5 +1,6 @@
 // A crash at any moment, and the server that takes up what is left.
 #include <algorithm>
+#include <map>
 
 #include "tests/unit/runtime/durable_fixture.h"
 
