@@ -29,13 +29,16 @@ void Release::WhenDurable(DurableWaiter& waiter) {
   held_.emplace_back().waiter = &waiter;
 }
 
+void Release::TakeHome() {
+  if (!std::exchange(written_, false)) return;
+  committing_ = false;
+  durable_batch_ = batch_;
+  MoveTo(durable_, committed_);
+  ScheduleRelease();
+}
+
 void Release::EndTurn() {
-  if (std::exchange(written_, false)) {
-    committing_ = false;
-    durable_batch_ = batch_;
-    MoveTo(durable_, committed_);
-    ScheduleRelease();
-  }
+  TakeHome();
   // The next one is under way before anybody is told of that one: the disk does not wait for them.
   if (!committing_ && (!changed_.empty() || !held_.empty())) Seal();
 }
@@ -130,12 +133,16 @@ void Release::SayClosed() {
 
 bool Release::Fail() {
   if (std::exchange(failed_, true)) return false;
+  TakeHome();  // it may be another loop's batch that was lost, in the turn in which ours came home
   closed_ = true;
   Freeze(StoreFailed());
   return true;
 }
 
 void Release::RefuseHeld() {
+  // What is durable was decided before what is lost.
+  LetOutAll(durable_);
+  LetOutAll(elided_);
   std::vector<Held> lost = std::move(committed_);
   for (Held& held : held_) lost.push_back(std::move(held));
   committed_.clear();

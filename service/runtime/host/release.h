@@ -100,6 +100,8 @@ class Release {
   void EndTurn();
   void Seal();
   void OnWritten();
+  // What the batch that came home has made durable is no longer held for it.
+  void TakeHome();
   // Unless it is on its way already.
   void ScheduleRelease();
   void OnReleaseSoon();
