@@ -4,7 +4,26 @@
 namespace muster::core {
 namespace {
 
-class CrossShardCancelTest : public CrossShardTest {};
+class CrossShardCancelTest : public CrossShardTest {
+ protected:
+  // A job, one in another shard that awaits it, and a gather of both in a third, which is cancelled: the cancel has
+  // come to the job, and is on its way to the other.
+  struct TwoWays {
+    FutureId job, awaiting;
+    Token outer;  // the await
+  };
+  TwoWays CancelledByTwoWays() {
+    TwoWays made{Running(0), Running(1), kNoToken};
+    made.outer = AwaitIn(made.awaiting, made.job);
+    Deliver();
+    const Token gather = Gather(2, {made.job, made.awaiting}, true);
+    Deliver();
+    cancel_jobs.clear();
+    CancelOne(IdOf(gather), "all");
+    DeliverAll(2, 0);
+    return made;
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(Messages, CrossShardCancelTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "EachTwice" : "EachOnce"; });
@@ -50,13 +69,7 @@ TEST_P(CrossShardCancelTest, APendingCancelThatCameTooLateIsNotLost) {  // seman
 
 // In one process of asyncio no body runs before cancel() has returned; between two shards one does.
 TEST_P(CrossShardCancelTest, ACancelThatComesByTwoWaysIsSeenOnce) {  // semantics 8, 12, 49
-  const FutureId job = Running(0), awaiting = Running(1);
-  const Token outer = AwaitIn(awaiting, job);
-  Deliver();
-  const Token gather = Gather(2, {job, awaiting}, true);
-  Deliver();
-  CancelOne(IdOf(gather), "all");
-  DeliverAll(2, 0);
+  const auto [job, awaiting, outer] = CancelledByTwoWays();
   ASSERT_EQ(cancel_jobs.size(), 1u);
   const FutureId late = Promise(0);
   const Token inner = AwaitIn(job, late);  // the body has seen the cancel, and goes on
@@ -77,13 +90,7 @@ TEST_P(CrossShardCancelTest, ACancelThatComesByTwoWaysIsSeenOnce) {  // semantic
 
 // The body was faster than the way through the other shard.
 TEST_P(CrossShardCancelTest, ACancelThatComesByTwoWaysCountsForAJobThatHasEndedOfIt) {  // semantics 9, 12, 49
-  const FutureId job = Running(0), awaiting = Running(1);
-  const Token outer = AwaitIn(awaiting, job);
-  Deliver();
-  const Token gather = Gather(2, {job, awaiting}, true);
-  Deliver();
-  CancelOne(IdOf(gather), "all");
-  DeliverAll(2, 0);
+  const auto [job, awaiting, outer] = CancelledByTwoWays();
   End(job, Text("swallowed"));
   DeliverAll(2, 1);
   Deliver();
@@ -98,14 +105,8 @@ TEST_P(CrossShardCancelTest, ACancelThatComesByTwoWaysCountsForAJobThatHasEndedO
 // What the awaited made of the cancel comes sooner than the cancel itself, which is no second one then.
 TEST_P(CrossShardCancelTest, ACancelThatComesAfterWhatItMadeOfTheAwaitedIsOnlyCounted) {  // semantics 8, 9, 12
   for (const bool ended : {false, true}) {
-    const FutureId job = Running(0), awaiting = Running(1), late = Promise(1);
-    const Token outer = AwaitIn(awaiting, job);
-    Deliver();
-    const Token gather = Gather(2, {job, awaiting}, true);
-    Deliver();
-    cancel_jobs.clear();
-    CancelOne(IdOf(gather), "all");
-    DeliverAll(2, 0);
+    const FutureId late = Promise(1);
+    const auto [job, awaiting, outer] = CancelledByTwoWays();
     ASSERT_EQ(cancel_jobs.size(), 1u);
     End(job, Outcome::Cancelled("all"));
     DeliverAll(0, 1);
